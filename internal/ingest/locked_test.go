@@ -167,3 +167,50 @@ func TestALockThatIsFreeAMomentLaterKeepsTheOrder(t *testing.T) {
 		})
 	}
 }
+
+// lockedOnce is a store that finds a session locked at one of its commits, the first being 1,
+// and at no other.
+type lockedOnce struct {
+	*fake
+
+	session uuid.UUID
+	at      int
+	commits int
+}
+
+func (l *lockedOnce) Commit(ctx context.Context, group *ingest.Group) error {
+	l.commits++
+	l.lock(l.session, l.commits == l.at)
+
+	return l.fake.Commit(ctx, group)
+}
+
+// A lock that is met while a request is split for another reason, and is free a moment later,
+// does not change the order within the request, whenever that happens.
+func TestALockInASplitRequestKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	for at := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			session := uuid.New()
+			store := &lockedOnce{fake: newFake(), session: session, at: at}
+			c := started(t, config(), store)
+			envelopes := make([]event.Envelope, 8)
+			for i := range envelopes {
+				envelopes[i] = good(session)
+				envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(i) * time.Second)
+			}
+
+			const last = 7
+			envelopes[last].Event.Data = []byte(`{"poison":1}`)
+
+			verdicts, err := c.Submit(t.Context(), request(envelopes...))
+
+			require.NoError(t, err)
+			for i, v := range verdicts[:last] {
+				require.EqualValues(t, i+1, v.Sequence, "locked at commit %d: %v", at, verdicts)
+			}
+
+			require.Equal(t, ingest.Rejected, verdicts[last].Status)
+		})
+	}
+}
