@@ -105,6 +105,15 @@ func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) eras
 	return task
 }
 
+// runUntil runs the steps of an erasure until it has come to one.
+func runUntil(t testing.TB, task erasure.Task, step erasure.Step) {
+	t.Helper()
+	for task.Erasure().Step != step {
+		_, err := task.RunStep(t.Context())
+		require.NoError(t, err)
+	}
+}
+
 // A worker that stops in the middle, without releasing its lease, is replaced when the lease
 // ends. Its work counts once, and it does no more.
 func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
