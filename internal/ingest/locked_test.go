@@ -58,6 +58,25 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 	}
 }
 
+// An atomic request that needs a locked session waits as a whole: no event of it is stored
+// without the others.
+func TestAnAtomicRequestIsNotStoredInPartDuringALock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		locked := uuid.New()
+		store.lock(locked, true)
+		c := started(t, config(), store)
+		r := request(good(uuid.New()), good(locked))
+		r.Atomic = true
+
+		_, err := c.Submit(t.Context(), r)
+
+		requireUnavailable(t, err, fault.CodeUnavailable)
+		require.Empty(t, store.sizes())
+	})
+}
+
 // Locks that come and go under load lose no event, store none twice and leave no gap.
 func TestLocksThatComeAndGo(t *testing.T) {
 	t.Parallel()
@@ -145,6 +164,53 @@ func TestALockThatIsFreeAMomentLaterKeepsTheOrder(t *testing.T) {
 			for i, v := range verdicts {
 				require.EqualValues(t, i+1, v.Sequence, "free after %d commits: %v", commits, verdicts)
 			}
+		})
+	}
+}
+
+// lockedOnce is a store that finds a session locked at one of its commits, the first being 1,
+// and at no other.
+type lockedOnce struct {
+	*fake
+
+	session uuid.UUID
+	at      int
+	commits int
+}
+
+func (l *lockedOnce) Commit(ctx context.Context, group *ingest.Group) error {
+	l.commits++
+	l.lock(l.session, l.commits == l.at)
+
+	return l.fake.Commit(ctx, group)
+}
+
+// A lock that is met while a request is split for another reason, and is free a moment later,
+// does not change the order within the request, whenever that happens.
+func TestALockInASplitRequestKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	for at := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			session := uuid.New()
+			store := &lockedOnce{fake: newFake(), session: session, at: at}
+			c := started(t, config(), store)
+			envelopes := make([]event.Envelope, 8)
+			for i := range envelopes {
+				envelopes[i] = good(session)
+				envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(i) * time.Second)
+			}
+
+			const last = 7
+			envelopes[last].Event.Data = []byte(`{"poison":1}`)
+
+			verdicts, err := c.Submit(t.Context(), request(envelopes...))
+
+			require.NoError(t, err)
+			for i, v := range verdicts[:last] {
+				require.EqualValues(t, i+1, v.Sequence, "locked at commit %d: %v", at, verdicts)
+			}
+
+			require.Equal(t, ingest.Rejected, verdicts[last].Status)
 		})
 	}
 }

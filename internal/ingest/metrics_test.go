@@ -163,6 +163,26 @@ func TestShedRequestsAreCounted(t *testing.T) {
 	})
 }
 
+// A request that fails in part has to be sent again, and then its events are counted: what was
+// stored of it before is not counted twice.
+func TestEventsOfAFailedRequestAreNotCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c, reader := measured(t, config(), store)
+		failed := submitted(t, c, t.Context(), from("shop", good(uuid.New()), good(uuid.New())))
+		for _, outcome := range []error{ingest.ErrNotStorable, nil, errTest} { // of both, of the first, of the second
+			<-store.entered
+			store.proceed <- outcome
+		}
+
+		requireUnavailable(t, (<-failed).err, fault.CodeUnavailable)
+		require.Equal(t, []int{1}, store.sizes())
+		synctest.Wait()
+		require.Zero(t, collect(t, reader)["theeye.ingest.events{application=shop,status=stored}"])
+	})
+}
+
 // A request whose client no longer waits is not stored, and the group that is committed in its
 // place does not count as a failure.
 func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {

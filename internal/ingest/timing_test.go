@@ -20,11 +20,17 @@ type timings struct {
 	mu     sync.Mutex
 	writes [][]ingest.Timing
 	fail   error
+	// during is called while timings are being written, unless it is nil.
+	during func(list []ingest.Timing)
 }
 
 func (s *timings) KeepTimings(_ context.Context, _ time.Time, list []ingest.Timing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
+	if s.during != nil {
+		s.during(list)
+	}
 
 	s.writes = append(s.writes, list)
 	return s.fail
@@ -83,6 +89,25 @@ func TestTimingsAreKeptTogether(t *testing.T) {
 		require.False(t, known, "the stored timing replaces it")
 		<-time.After(time.Hour)
 		require.Len(t, stored.written(), 1, "at rest nothing is written")
+	})
+}
+
+// A timing can also be read while it is being written, when it is neither pending nor stored.
+func TestATimingIsKnownWhileItIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stored := &timings{}
+		c := timed(t, newFake(), stored)
+		var known []bool
+		stored.during = func(list []ingest.Timing) {
+			_, found := c.CommitDuration(list[0].Group)
+			known = append(known, found)
+		}
+		_, err := c.Submit(t.Context(), request(good(uuid.New())))
+		require.NoError(t, err)
+
+		require.Zero(t, c.Stop(t.Context()))
+		require.Equal(t, []bool{true}, known)
 	})
 }
 

@@ -137,11 +137,7 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
 	task := claim(t, store, time.Minute)
-	for step := task.Erasure().Step; step != erasure.Late; step = task.Erasure().Step {
-		_, err := task.RunStep(t.Context())
-		require.NoError(t, err)
-	}
-
+	runUntil(t, task, erasure.Late)
 	require.Equal(t, 1, count(t, b, "event"))
 	// An event of the past, behind the scan; and one that is changed to match.
 	submit(t, c, request(shop, ofUser(uuid.New(), firstOf(-2), marker)))
@@ -184,6 +180,34 @@ func TestAnErasureWaitsForReplays(t *testing.T) {
 	nobody, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{})
 	require.NoError(t, err)
 	require.Nil(t, nobody)
+	submit(t, c, request(shop, theirs)) // the replay stores it
+	execute(t, b, "update erasure set late_after = now(), leased_until = null")
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, err)
+	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 1}, finished.Counts)
+	require.Empty(t, findTraces(t, b))
+}
+
+// A replay may also hold a text that is rejected during the erasure, when only the last search of
+// texts finds it: the erasure waits for it too, and is not reported as finished before.
+func TestAnErasureWaitsForReplaysOfLateTexts(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c := collector(t, b.store, 1)
+	theirs := ofUser(uuid.New(), firstOf(0), marker)
+	store := postgres.NewErasureStore(b.db)
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
+	require.NoError(t, err)
+	task, outcome := claim(t, store, time.Minute), erasure.More
+	runUntil(t, task, erasure.LateErrors)
+	submitRejected(t, c, string(theirs.Raw))
+	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has leased it
+	for outcome == erasure.More {
+		outcome, err = task.RunStep(t.Context())
+		require.NoError(t, err)
+	}
+
+	require.Equal(t, erasure.Later, outcome)
 	submit(t, c, request(shop, theirs)) // the replay stores it
 	execute(t, b, "update erasure set late_after = now(), leased_until = null")
 	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})

@@ -105,6 +105,15 @@ func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) eras
 	return task
 }
 
+// runUntil runs the steps of an erasure until it has come to one.
+func runUntil(t testing.TB, task erasure.Task, step erasure.Step) {
+	t.Helper()
+	for task.Erasure().Step != step {
+		_, err := task.RunStep(t.Context())
+		require.NoError(t, err)
+	}
+}
+
 // A worker that stops in the middle, without releasing its lease, is replaced when the lease
 // ends. Its work counts once, and it does no more.
 func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
@@ -229,4 +238,26 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, count(t, b, "event_key"))
 	require.Zero(t, count(t, b, "event_amendment"))
+}
+
+// An event that is rejected between the steps of its session's erasure leaves no rejection that
+// names the session.
+func TestRejectionsThatComeDuringAnErasureAreErased(t *testing.T) {
+	t.Parallel()
+	b, session := newBundle(t), uuid.New()
+	c := collector(t, b.store, 1)
+	submit(t, c, request(shop, envelope(session, firstOf(0))))
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
+	require.NoError(t, err)
+	task := claim(t, postgres.NewErasureStore(b.db), time.Minute)
+	runUntil(t, task, erasure.Errors)
+	require.Equal(t, fault.CodeSessionErased, submit(t, c, request(shop, envelope(session, firstOf(0))))[0].Violations[0].Code)
+	naming := fmt.Sprintf("rejection where session_id = '%s'", session)
+	require.Equal(t, 1, count(t, b, naming))
+
+	require.NoError(t, task.ReleaseLease(t.Context()))
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, err)
+	require.Zero(t, count(t, b, naming))
+	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 1}, finished.Counts)
 }
