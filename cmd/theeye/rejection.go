@@ -69,7 +69,7 @@ func newRejectionList() *cobra.Command {
 				return usageError{errors.New("--limit must be at least 1")}
 			}
 
-			if err := checkOneOf("--status", q.Status, cli.RejectionStatuses()); err != nil {
+			if err := checkOneOf("--status", q.Status, query.RejectionStatuses()); err != nil {
 				return err
 			}
 
@@ -93,7 +93,7 @@ func newRejectionList() *cobra.Command {
 	const defaultLimit = 100
 	bindDatabaseFlags(cmd)
 	rejectionFlags(cmd, &q)
-	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(cli.RejectionStatuses(), ", "))
+	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(query.RejectionStatuses(), ", "))
 	cmd.Flags().IntVar(&q.Limit, "limit", defaultLimit, "Maximum number of events")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object per line, as in the API")
 	return cmd

@@ -12,6 +12,37 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
+// A range of times that selects nothing closes nothing, and one that cannot be read is a usage
+// error that names its flag, as the API has it.
+func TestRangesOfTimes(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `{"category":"shop","name":"buy"}`)
+	require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
+
+	code, out, errOut := finish(t, environ, "rejection", "discard", "--category", "shop", "--to", "0001-01-01", "--dry-run")
+	require.Zero(t, code, errOut)
+	require.JSONEq(t, `{"matched":0,"discarded":0,"skipped":0}`, out)
+
+	for _, command := range []string{"rejection list", "rejection discard", "rejection replay", "audit"} {
+		for bounds, says := range map[string]string{
+			"--from 2022-01-01 --to 2021-01-01":         "theeye: --to lies before --from\n",
+			"--from 2021-01-01T00:00:00":                "theeye: --from does not say in which zone it is: add Z or an offset",
+			"--from 2021-01-01 --to yesterday":          "theeye: --to is a time such as",
+			"--from yesterday --to 2021-01-01T00:00:00": "theeye: --from is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01\n--to does not say",
+		} {
+			code, out, errOut := finish(t, environ, strings.Fields(command+" "+bounds)...)
+			require.Equal(t, 64, code, "%s %s: %s", command, bounds, out)
+			require.Contains(t, errOut, says, "%s %s", command, bounds)
+		}
+	}
+
+	code, _, errOut = finish(t, environ, "audit", "--action", "nonsense")
+	require.Equal(t, 64, code)
+	require.Contains(t, errOut, "--action must be one of: application.created")
+}
+
 func TestRejections(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -91,11 +91,7 @@ func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 		}
 	}
 
-	if f.From, err = parseTime(q.From); err != nil {
-		return f, err
-	}
-
-	f.To, err = parseTime(q.To)
+	f.From, f.To, err = parseRange(q.From, q.To)
 	return f, err
 }
 
@@ -165,11 +161,6 @@ func (r Rejections) Find(ctx context.Context, text string) (*query.Rejection, er
 
 	found, err := r.finder.Rejection(ctx, id)
 	return &found, err
-}
-
-// RejectionStatuses returns the statuses that a rejection can have.
-func RejectionStatuses() []string {
-	return []string{query.StatusOpen, query.StatusReplayed, query.StatusDiscarded}
 }
 
 // Replay sends open rejections through ingest again.
