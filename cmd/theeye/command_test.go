@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/migrations"
 )
 
 // unreachable is a database that no server serves, with a password that must stay hidden.
@@ -196,6 +200,48 @@ func TestMigrate(t *testing.T) {
 	require.Zero(t, code, errOut)
 	code, _, errOut = finish(t, environ, serve...)
 	require.Equal(t, 78, code, errOut)
+}
+
+// Each step down names the migration that it reverted, and a database without any says so.
+func TestMigrateDown(t *testing.T) {
+	t.Parallel()
+	environ := []string{newDatabase(t, "down")}
+	down := func(arguments ...string) string {
+		t.Helper()
+		code, out, errOut := finish(t, environ, append([]string{"migrate", "down", "--yes"}, arguments...)...)
+		require.Zero(t, code, errOut)
+		return out
+	}
+	require.Equal(t, "nothing to revert: no migration is applied\n", down())
+	require.JSONEq(t, `{"reverted":[]}`, down("--json"))
+
+	code, _, errOut := finish(t, environ, "migrate", "up")
+	require.Zero(t, code, errOut)
+	names, err := fs.Glob(migrations.Files(), "*.sql")
+	require.NoError(t, err)
+	slices.Reverse(names)
+	require.Contains(t, down("--json"), `"name": "`+names[0]+`"`)
+	for _, name := range names[1:] {
+		require.Regexp(t, "^reverted "+regexp.QuoteMeta(name)+` in [0-9.]+m?s\n$`, down())
+	}
+
+	require.Equal(t, "nothing to revert: no migration is applied\n", down())
+}
+
+// A step down that waits for a table says so.
+func TestMigrateDownWaits(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	reader, err := database.Pool(t).Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = reader.Rollback(context.Background()) }) // it may have ended
+	_, err = reader.Exec(t.Context(), "select from erasure")
+	require.NoError(t, err)
+
+	r := start(t, []string{"THEEYE_DATABASE_URL=" + database.DSN()}, "migrate", "down", "--yes")
+	r.await(t, "another transaction uses a table")
+	require.NoError(t, reader.Rollback(t.Context()))
+	r.await(t, "reverted 0")
 }
 
 func TestApplicationsAndKeys(t *testing.T) {

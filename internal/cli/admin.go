@@ -83,13 +83,14 @@ func MakeRoles(ctx context.Context, c config.Config, roles postgres.Roles) error
 	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
 }
 
-// MigrateDown reverts the last migration and deletes its data.
-func MigrateDown(ctx context.Context, c config.Config) error {
+// MigrateDown reverts the last migration, deletes its data, and reports the migration if there
+// was one.
+func MigrateDown(ctx context.Context, c config.Config, report func(postgres.MigrationStep)) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
-	return postgres.MigrateDown(ctx, c.Database.URL.Reveal())
+	return postgres.MigrateDown(ctx, c.Database.URL.Reveal(), report)
 }
 
 // Migrations lists the migrations, and whether each is applied.
