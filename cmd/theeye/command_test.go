@@ -296,9 +296,11 @@ func TestApplicationsAndKeys(t *testing.T) {
 	code, out, _ = finish(t, environ, "app", "list")
 	require.Zero(t, code)
 	require.Regexp(t, `shop +false +1000/s +https://www\.example\.com`, out)
-	for _, arguments := range []string{"app create shop", "key create nobody", "key revoke shop nothing", "key create shop --scope everything"} {
+	for arguments, want := range map[string]int{
+		"app create shop": 1, "key create nobody": 1, "key revoke shop nothing": 1, "app create a/b": 64, "key create shop --scope everything": 64,
+	} {
 		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
-		require.Equal(t, 1, code, "%s: %s", arguments, errOut)
+		require.Equal(t, want, code, "%s: %s", arguments, errOut)
 		require.NotEmpty(t, errOut)
 	}
 }

@@ -73,6 +73,10 @@ func newRejectionList() *cobra.Command {
 				return err
 			}
 
+			if err := q.Check(); err != nil {
+				return err
+			}
+
 			return withRejections(cmd, func(r cli.Rejections) error {
 				if asJSON {
 					return r.List(cmd.Context(), q, func(one *query.Rejection) error { return printRejection(cmd, one) })
@@ -167,6 +171,10 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r cli
 				return usageError{errors.New("no errors selected: give their ids, or filters such as --code and --category, or --all")}
 			}
 
+			if err := q.Check(); err != nil {
+				return err
+			}
+
 			return withRejections(cmd, func(r cli.Rejections) error {
 				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
@@ -175,8 +183,8 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r cli
 					}
 				})
 				shown.clearLine()
-				if fault.Is(err, fault.CodeInvalidRequest) {
-					return usageError{err}
+				if f, ok := fault.As(err); ok && f.Kind == fault.Invalid { // the run did not begin
+					return err
 				}
 
 				text, failed := json.Marshal(totals)

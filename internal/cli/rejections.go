@@ -75,6 +75,12 @@ func (q *RejectionQuery) HasSelection() bool {
 		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
+// Check returns an error for an id or a time that cannot be read. It needs no database.
+func (q *RejectionQuery) Check() error {
+	_, err := q.toSelection()
+	return err
+}
+
 // toFilter converts a query to a filter.
 func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 	f = query.RejectionFilter{
