@@ -22,6 +22,10 @@ func newAudit() *cobra.Command {
 				return nil, usageError{errors.New("--limit must be at least 1")}
 			}
 
+			if err := checkOneOf("--action", wanted.Action, audit.ActionNames()); err != nil {
+				return nil, err
+			}
+
 			return d.ListAudit(ctx, wanted)
 		}, func(w *tabwriter.Writer, entries []audit.Entry) {
 			fmt.Fprintln(w, "AT\tACTOR\tACTION\tTARGET\tDETAIL") //nolint:errcheck // Flush returns the error
@@ -32,7 +36,7 @@ func newAudit() *cobra.Command {
 		})
 	const defaultLimit = 100
 	cmd.Flags().StringVar(&wanted.Actor, "actor", "", "List changes by this actor only, such as key:ID")
-	cmd.Flags().StringVar(&wanted.Action, "action", "", "List changes of this kind only: "+strings.Join(cli.AuditActions(), ", "))
+	cmd.Flags().StringVar(&wanted.Action, "action", "", "List changes of this kind only: "+strings.Join(audit.ActionNames(), ", "))
 	cmd.Flags().StringVar(&wanted.Target, "target", "", "List changes to the object with this name or id only")
 	cmd.Flags().StringVar(&wanted.From, "from", "", "List changes since this time or day only")
 	cmd.Flags().StringVar(&wanted.To, "to", "", "List changes before this time or day only")

@@ -28,6 +28,10 @@ application theeye-check, to which the key belongs, stays.`,
 				url = os.Getenv(urlVariable)
 			}
 
+			if url == "" {
+				return missingURL()
+			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
@@ -49,6 +53,11 @@ application theeye-check, to which the key belongs, stays.`,
 	cmd.Flags().StringVar(&url, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
 	cmd.Flags().DurationVar(&patience, "timeout", defaultPatience, "Time limit of the check")
 	return cmd
+}
+
+// missingURL returns the error of a command that needs the URL of a service.
+func missingURL() error {
+	return usageError{errors.New("the URL of the service is missing: give --url, or set " + urlVariable)}
 }
 
 // newKeyBootstrap builds the command that the chart runs once.

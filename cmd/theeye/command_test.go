@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/migrations"
 )
 
 // unreachable is a database that no server serves, with a password that must stay hidden.
@@ -50,8 +54,16 @@ func TestExitCodes(t *testing.T) {
 		{name: "replay of nothing", environ: []string{database}, arguments: "rejection replay", code: 64, says: "--all"},
 		{name: "erasure of no id", environ: []string{database}, arguments: "erase event nope", code: 64, says: "an id is a UUID"},
 		{name: "update of nothing", environ: []string{database}, arguments: "app update shop --rate-limit 5 --no-rate-limit", code: 64, says: "rate-limit"},
-		{name: "nothing to check", environ: []string{database}, arguments: "check", code: 64, says: "URL"},
+		{name: "nothing to check", environ: []string{database}, arguments: "check", code: 64, says: "theeye: the URL of the service is missing: give --url, or set THEEYE_URL\n"},
+		{name: "no URL to check", environ: []string{database}, arguments: "check --url eye:8080", code: 64, says: "theeye: the URL cannot be used: it must begin with http:// or https://\n"},
 		{name: "check, unreachable", environ: []string{database}, arguments: "check --url http://127.0.0.1:1", code: 69, says: "database"},
+		{name: "unknown output of a type", environ: []string{database}, arguments: "event-type get a b -o xml", code: 64, says: `--output must be yaml or json, not "xml"`},
+		{name: "impossible version", environ: []string{database}, arguments: "event-type get a b --version -5", code: 64, says: "--version cannot be negative"},
+		{name: "unknown output of an export", environ: []string{database}, arguments: "event-type export -o xml", code: 64, says: `--output must be yaml or json, not "xml"`},
+		{name: "output of an export to files", environ: []string{database}, arguments: "event-type export -o json -d plan", code: 64, says: "--directory writes YAML: give it without --output"},
+		{name: "sample of nothing", environ: []string{database}, arguments: "event-type infer a b --events 0", code: 64, says: "--events must be between"},
+		{name: "preview of nothing", environ: []string{database}, arguments: "event-type preview -f plan --events 0", code: 64, says: "--events must be between"},
+		{name: "impossible tolerance", environ: []string{database}, arguments: "event-type preview -f plan --max-failing -1", code: 64, says: "--max-failing cannot be negative"},
 		{name: "no Secret", environ: []string{database}, arguments: "key bootstrap shop", code: 64, says: "--secret"},
 		{name: "no cluster", environ: []string{database}, arguments: "key bootstrap shop --secret eye-admin", code: 78, says: "KUBERNETES_SERVICE_HOST"},
 		{name: "unconfirmed", environ: []string{database}, arguments: "migrate down", code: 64, says: "--yes"},
@@ -198,6 +210,48 @@ func TestMigrate(t *testing.T) {
 	require.Equal(t, 78, code, errOut)
 }
 
+// Each step down names the migration that it reverted, and a database without any says so.
+func TestMigrateDown(t *testing.T) {
+	t.Parallel()
+	environ := []string{newDatabase(t, "down")}
+	down := func(arguments ...string) string {
+		t.Helper()
+		code, out, errOut := finish(t, environ, append([]string{"migrate", "down", "--yes"}, arguments...)...)
+		require.Zero(t, code, errOut)
+		return out
+	}
+	require.Equal(t, "nothing to revert: no migration is applied\n", down())
+	require.JSONEq(t, `{"reverted":[]}`, down("--json"))
+
+	code, _, errOut := finish(t, environ, "migrate", "up")
+	require.Zero(t, code, errOut)
+	names, err := fs.Glob(migrations.Files(), "*.sql")
+	require.NoError(t, err)
+	slices.Reverse(names)
+	require.Contains(t, down("--json"), `"name": "`+names[0]+`"`)
+	for _, name := range names[1:] {
+		require.Regexp(t, "^reverted "+regexp.QuoteMeta(name)+` in [0-9.]+m?s\n$`, down())
+	}
+
+	require.Equal(t, "nothing to revert: no migration is applied\n", down())
+}
+
+// A step down that waits for a table says so.
+func TestMigrateDownWaits(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	reader, err := database.Pool(t).Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = reader.Rollback(context.Background()) }) // it may have ended
+	_, err = reader.Exec(t.Context(), "select from erasure")
+	require.NoError(t, err)
+
+	r := start(t, []string{"THEEYE_DATABASE_URL=" + database.DSN()}, "migrate", "down", "--yes")
+	r.await(t, "another transaction uses a table")
+	require.NoError(t, reader.Rollback(t.Context()))
+	r.await(t, "reverted 0")
+}
+
 func TestApplicationsAndKeys(t *testing.T) {
 	t.Parallel()
 	environ := []string{"THEEYE_DATABASE_URL=" + pgtest.New(t).DSN()}
@@ -250,9 +304,11 @@ func TestApplicationsAndKeys(t *testing.T) {
 	code, out, _ = finish(t, environ, "app", "list")
 	require.Zero(t, code)
 	require.Regexp(t, `shop +false +1000/s +https://www\.example\.com`, out)
-	for _, arguments := range []string{"app create shop", "key create nobody", "key revoke shop nothing", "key create shop --scope everything"} {
+	for arguments, want := range map[string]int{
+		"app create shop": 1, "key create nobody": 1, "key revoke shop nothing": 1, "app create a/b": 64, "key create shop --scope everything": 64,
+	} {
 		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
-		require.Equal(t, 1, code, "%s: %s", arguments, errOut)
+		require.Equal(t, want, code, "%s: %s", arguments, errOut)
 		require.NotEmpty(t, errOut)
 	}
 }

@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/query"
 )
 
 // completionTimeout bounds a request for a completion, because a user waits at the prompt.
@@ -91,8 +93,8 @@ func flagListers() map[string]lister {
 		"name":        listTypeNames,
 		"scope":       listWords("ingest", "read", "admin"),
 		"output":      listWords(asYAML, asJSON),
-		"status":      listWords(cli.RejectionStatuses()...),
-		"action":      listWords(cli.AuditActions()...),
+		"status":      listWords(query.RejectionStatuses()...),
+		"action":      listWords(audit.ActionNames()...),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -81,17 +82,23 @@ func bindOutput(cmd *cobra.Command, into *string) {
 	cmd.Flags().StringVarP(into, "output", "o", asYAML, "Output format: yaml or json")
 }
 
+// checkOutput returns an error for a format that does not exist, before the database is asked.
+func checkOutput(form string) error {
+	if form != asYAML && form != asJSON {
+		return usageError{fmt.Errorf("--output must be yaml or json, not %q", form)}
+	}
+
+	return nil
+}
+
 // printType prints a type in the form of a plan.
 func printType(cmd *cobra.Command, t *eventtype.Type, form, comment string) error {
 	var text []byte
 	var err error
-	switch form {
-	case asYAML:
-		text, err = plan.RenderYAML(t, comment)
-	case asJSON:
+	if form == asJSON {
 		text, err = plan.RenderJSON(t)
-	default:
-		return usageError{fmt.Errorf("--output must be yaml or json, not %q", form)}
+	} else {
+		text, err = plan.RenderYAML(t, comment)
 	}
 
 	if err != nil {
@@ -149,6 +156,13 @@ func newTypeGet() *cobra.Command {
 
 		return printType(cmd, &found, form, "")
 	})
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if version < 0 {
+			return usageError{errors.New("--version cannot be negative")}
+		}
+
+		return checkOutput(form)
+	}
 	cmd.Flags().Int32Var(&version, "version", 0, "The number of an older version; 0 means the version in force")
 	bindOutput(cmd, &form)
 	return cmd
@@ -271,6 +285,13 @@ func newTypeExport() *cobra.Command {
 
 			return nil
 		})
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if directory != "" && cmd.Flags().Changed("output") {
+			return usageError{errors.New("--directory writes YAML: give it without --output")}
+		}
+
+		return checkOutput(form)
+	}
 	cmd.Flags().StringVarP(&directory, "directory", "d", "", "Write one file for each type into this `DIRECTORY`")
 	bindOutput(cmd, &form)
 	return cmd
@@ -280,10 +301,6 @@ func newTypeInfer() *cobra.Command {
 	events := eventtype.DefaultSample
 	cmd := newEventTypeCommand("infer CATEGORY NAME", "Propose a schema that the newest stored events match, as a plan", typeArguments(),
 		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
-			if err := checkSample(events); err != nil {
-				return err
-			}
-
 			proposal, seen, err := t.InferSchema(cmd.Context(), keyOf(args), events)
 			if err != nil {
 				return err
@@ -300,6 +317,7 @@ func newTypeInfer() *cobra.Command {
 
 			return printType(cmd, &proposal, asYAML, comment)
 		})
+	cmd.PreRunE = func(*cobra.Command, []string) error { return checkSample(events) }
 	bindSample(cmd, &events)
 	return cmd
 }

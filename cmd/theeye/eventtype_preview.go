@@ -19,14 +19,6 @@ func newTypePreview() *cobra.Command {
 	inJSON := false
 	cmd := newEventTypeCommand("preview -f PLAN", "Check stored events against the schemas of a plan before it is applied", cobra.NoArgs,
 		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
-			if err := checkSample(events); err != nil {
-				return err
-			}
-
-			if maxFailing < 0 {
-				return usageError{errors.New("--max-failing cannot be negative")}
-			}
-
 			all, err := collectPreviews(cmd, t, source, events)
 			if err != nil {
 				return err
@@ -52,6 +44,13 @@ For CI, the command exits with 1 when more stored events of all types would newl
 than --max-failing allows, or when the time limit ended before every event was examined.
 Types whose mode in the plan is observe reject nothing and do not count. A type that
 changes from observe to enforce does count.`
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if maxFailing < 0 {
+			return usageError{errors.New("--max-failing cannot be negative")}
+		}
+
+		return checkSample(events)
+	}
 	source.bindFlags(cmd)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "Number of stored events that may newly fail")

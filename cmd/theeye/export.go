@@ -45,7 +45,7 @@ With a service of theeye dev running:
 			}
 
 			if o.URL = cmp.Or(o.URL, os.Getenv(urlVariable)); o.URL == "" {
-				return usageError{errors.New("the URL of the service is missing: give --url, or set " + urlVariable)}
+				return missingURL()
 			}
 
 			if o.Interval <= 0 {

@@ -116,11 +116,16 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &stopped):
 		return exitSignal + int(stopped.signal)
-	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid && f.Code == fault.CodeInvalidParameter:
+	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid:
 		return exitUsage
 	case errors.Is(err, plan.ErrInvalid), errors.Is(err, cli.ErrForeignKey):
 		return exitData
-	case errors.Is(err, app.ErrConfiguration), errors.Is(err, postgres.ErrSchemaBehind), errors.Is(err, kube.ErrNotInCluster):
+	case errors.Is(err, app.ErrConfiguration),
+		errors.Is(err, postgres.ErrSchemaBehind),
+		errors.Is(err, postgres.ErrEncoding),
+		errors.Is(err, postgres.ErrPlanted),
+		postgres.AsPoolerError(err) != nil,
+		errors.Is(err, kube.ErrNotInCluster):
 		return exitConfiguration
 	case errors.Is(err, app.ErrDependency),
 		errors.Is(err, cli.ErrPrivatePostgres),

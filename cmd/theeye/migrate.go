@@ -14,32 +14,7 @@ import (
 
 func newMigrate() *cobra.Command {
 	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database schema up to date, or show its state"}
-	up := newMigrateUp()
-	status := newMigrateStatus()
-	confirmed := false
-	down := &cobra.Command{
-		Use:   "down",
-		Short: "Revert the last migration and delete its data",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd)
-			if err != nil {
-				return err
-			}
-
-			if !confirmed {
-				return usageError{fmt.Errorf("migrate down deletes data; add --yes to confirm")}
-			}
-
-			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
-				return err
-			}
-
-			return printText(cmd, "the last migration was reverted\n")
-		},
-	}
-	down.Flags().BoolVar(&confirmed, "yes", false, "Confirm that data is deleted")
-	for _, sub := range []*cobra.Command{up, status, down, newMigrateRoles()} {
+	for _, sub := range []*cobra.Command{newMigrateUp(), newMigrateStatus(), newMigrateDown(), newMigrateRoles()} {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
@@ -47,15 +22,56 @@ func newMigrate() *cobra.Command {
 	return cmd
 }
 
-// migrationReport lists the migrations that migrate up applied.
-type migrationReport struct {
-	Applied []appliedMigration `json:"applied"`
-}
-
-type appliedMigration struct {
+type finishedMigration struct {
 	Version int64   `json:"version"`
 	Name    string  `json:"name"`
 	TookMS  float64 `json:"took_ms"`
+}
+
+// migrationReport shows migrations while they run, and lists those that are finished.
+type migrationReport struct {
+	cmd *cobra.Command
+	// quiet prints nothing on standard output.
+	quiet bool
+	shown *progress
+	done  []finishedMigration
+	err   error
+}
+
+func newMigrationReport(cmd *cobra.Command, quiet bool) *migrationReport {
+	return &migrationReport{cmd: cmd, quiet: quiet, shown: newProgress(cmd), done: []finishedMigration{}}
+}
+
+func (r *migrationReport) showStep(s postgres.MigrationStep) {
+	switch s.State {
+	case postgres.MigrationBegins:
+		r.shown.showText("applying %s", s.Name)
+	case postgres.MigrationWaits:
+		r.shown.clearLine()
+		r.cmd.PrintErrln("theeye: another transaction uses a table; trying again in a few seconds")
+	case postgres.MigrationApplied:
+		r.addDone("applied", s)
+	case postgres.MigrationReverted:
+		r.addDone("reverted", s)
+	}
+}
+
+func (r *migrationReport) addDone(verb string, s postgres.MigrationStep) {
+	r.shown.clearLine()
+	r.done = append(r.done, finishedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
+	if !r.quiet && r.err == nil {
+		r.err = printText(r.cmd, fmt.Sprintf("%s %s in %s\n", verb, s.Name, s.Took.Round(time.Millisecond)))
+	}
+}
+
+// end ends the report, and returns the error of the run or of the output.
+func (r *migrationReport) end(err error) error {
+	r.shown.clearLine()
+	if err == nil {
+		err = r.err
+	}
+
+	return err
 }
 
 func newMigrateUp() *cobra.Command {
@@ -70,49 +86,60 @@ func newMigrateUp() *cobra.Command {
 				return err
 			}
 
-			done := migrationReport{Applied: []appliedMigration{}}
-			shown := newProgress(cmd)
-			var printErr error
-			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
-				switch s.State {
-				case postgres.MigrationBegins:
-					shown.showText("applying %s", s.Name)
-				case postgres.MigrationWaits:
-					shown.clearLine()
-					cmd.PrintErrln("theeye: another transaction uses a table; trying again in a few seconds")
-				case postgres.MigrationApplied:
-					shown.clearLine()
-					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
-					if !asJSON && printErr == nil {
-						printErr = printText(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
-					}
-				}
-			})
-			shown.clearLine()
-			if err != nil {
+			report := newMigrationReport(cmd, asJSON)
+			if err := report.end(cli.Migrate(cmd.Context(), c, report.showStep)); err != nil {
 				return err
 			}
 
-			if printErr != nil {
-				return printErr
+			switch {
+			case asJSON:
+				return printJSON(cmd, map[string][]finishedMigration{"applied": report.done})
+			case len(report.done) == 0:
+				return printText(cmd, "nothing to do: the schema is current\n")
 			}
 
-			return printMigrated(cmd, done, asJSON)
+			return printText(cmd, "the schema is current\n")
 		},
 	}
 	bindJSON(cmd, &asJSON)
 	return cmd
 }
 
-func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error {
-	switch {
-	case asJSON:
-		return printJSON(cmd, done)
-	case len(done.Applied) == 0:
-		return printText(cmd, "nothing to do: the schema is current\n")
-	}
+func newMigrateDown() *cobra.Command {
+	confirmed := false
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Revert the last migration and delete its data",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
 
-	return printText(cmd, "the schema is current\n")
+			if !confirmed {
+				return usageError{errors.New("migrate down deletes data; add --yes to confirm")}
+			}
+
+			report := newMigrationReport(cmd, asJSON)
+			if err := report.end(cli.MigrateDown(cmd.Context(), c, report.showStep)); err != nil {
+				return err
+			}
+
+			switch {
+			case asJSON:
+				return printJSON(cmd, map[string][]finishedMigration{"reverted": report.done})
+			case len(report.done) == 0:
+				return printText(cmd, "nothing to revert: no migration is applied\n")
+			}
+
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&confirmed, "yes", false, "Confirm that data is deleted")
+	bindJSON(cmd, &asJSON)
+	return cmd
 }
 
 func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // microseconds in a millisecond

@@ -75,7 +75,11 @@ func newRejectionList() *cobra.Command {
 				return usageError{errors.New("--limit must be at least 1")}
 			}
 
-			if err := checkOneOf("--status", q.Status, cli.RejectionStatuses()); err != nil {
+			if err := checkOneOf("--status", q.Status, query.RejectionStatuses()); err != nil {
+				return err
+			}
+
+			if err := q.Check(); err != nil {
 				return err
 			}
 
@@ -99,7 +103,7 @@ func newRejectionList() *cobra.Command {
 	const defaultLimit = 100
 	bindDatabaseFlags(cmd)
 	rejectionFlags(cmd, &q)
-	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(cli.RejectionStatuses(), ", "))
+	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(query.RejectionStatuses(), ", "))
 	cmd.Flags().IntVar(&q.Limit, "limit", defaultLimit, "Maximum number of events")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object per line, as in the API")
 	return cmd
@@ -173,6 +177,10 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r cli
 				return usageError{errors.New("no errors selected: give their ids, or filters such as --code and --category, or --all")}
 			}
 
+			if err := q.Check(); err != nil {
+				return err
+			}
+
 			return withRejections(cmd, func(r cli.Rejections) error {
 				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
@@ -181,8 +189,8 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r cli
 					}
 				})
 				shown.clearLine()
-				if fault.Is(err, fault.CodeInvalidRequest) {
-					return usageError{err}
+				if f, ok := fault.As(err); ok && f.Kind == fault.Invalid { // the run did not begin
+					return err
 				}
 
 				text, failed := json.Marshal(totals)

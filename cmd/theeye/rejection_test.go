@@ -14,6 +14,37 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
+// A range of times that selects nothing closes nothing, and one that cannot be read is a usage
+// error that names its flag, as the API has it.
+func TestRangesOfTimes(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `{"category":"shop","name":"buy"}`)
+	require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
+
+	code, out, errOut := finish(t, environ, "rejection", "discard", "--category", "shop", "--to", "0001-01-01", "--dry-run")
+	require.Zero(t, code, errOut)
+	require.JSONEq(t, `{"matched":0,"discarded":0,"skipped":0}`, out)
+
+	for _, command := range []string{"rejection list", "rejection discard", "rejection replay", "audit"} {
+		for bounds, says := range map[string]string{
+			"--from 2022-01-01 --to 2021-01-01":         "theeye: --to lies before --from\n",
+			"--from 2021-01-01T00:00:00":                "theeye: --from does not say in which zone it is: add Z or an offset",
+			"--from 2021-01-01 --to yesterday":          "theeye: --to is a time such as",
+			"--from yesterday --to 2021-01-01T00:00:00": "theeye: --from is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01\n--to does not say",
+		} {
+			code, out, errOut := finish(t, environ, strings.Fields(command+" "+bounds)...)
+			require.Equal(t, 64, code, "%s %s: %s", command, bounds, out)
+			require.Contains(t, errOut, says, "%s %s", command, bounds)
+		}
+	}
+
+	code, _, errOut = finish(t, environ, "audit", "--action", "nonsense")
+	require.Equal(t, 64, code)
+	require.Contains(t, errOut, "--action must be one of: application.created")
+}
+
 func TestRejections(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -78,10 +109,11 @@ func TestRejections(t *testing.T) {
 	require.Contains(t, out, `"stored": 1`)
 
 	for arguments, want := range map[string]int{
-		"replay": 64, "discard": 64, "replay --all --name x": 64, "replay nonsense": 64, "show " + uuid.NewString(): 1, "show": 64, "list --status closed": 64,
+		"replay": 64, "discard": 64, "replay --all --name x": 64, "replay nonsense": 64, "replay " + first + " --all": 64, "show " + uuid.NewString(): 1, "show": 64, "list --status closed": 64,
 		"list --limit 0": 64, "list --from yesterday": 64, "replay --limit -1 --all": 64, "list all": 64,
 	} {
-		_, errOut := run(want, strings.Fields(arguments)...)
+		out, errOut := run(want, strings.Fields(arguments)...)
+		require.Empty(t, out, arguments)
 		require.NotEmpty(t, errOut, arguments)
 	}
 }

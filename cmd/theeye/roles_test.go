@@ -9,6 +9,26 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
+// Every step of migrate rejects a database with planted functions with the same exit code.
+func TestMigrateRejectsPlantedFunctions(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	pool, other := database.Pool(t), database.Name()+"_x"
+	t.Cleanup(func() {
+		_, err := pool.Exec(context.Background(), "drop owned by "+other+"; drop role "+other)
+		require.NoError(t, err)
+	})
+	_, err := pool.Exec(t.Context(), "create role "+other+"; create function public.quote_ident(name) returns text language sql as 'select $1::text'; alter function public.quote_ident(name) owner to "+other)
+	require.NoError(t, err)
+
+	for _, command := range [][]string{{"migrate", "up"}, {"migrate", "roles", "--service", database.Name() + "_s"}} {
+		code, out, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + database.DSN()}, command...)
+		require.Equal(t, 78, code, "%v: %s%s", command, out, errOut)
+		require.Contains(t, errOut, "theeye: ")
+		require.Contains(t, errOut, "public.quote_ident(name) belongs to "+other)
+	}
+}
+
 func TestMigrateRoles(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

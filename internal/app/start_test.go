@@ -22,7 +22,7 @@ func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	c := apptest.LoadConfig(t, database, nil)
-	require.NoError(t, cli.MigrateDown(t.Context(), c))
+	require.NoError(t, cli.MigrateDown(t.Context(), c, func(postgres.MigrationStep) {}))
 	requireBehind(t, c)
 	applied := 0
 	count := func(s postgres.MigrationStep) {

@@ -52,6 +52,16 @@ func Actions() []Action {
 	}
 }
 
+// ActionNames returns the names of all actions.
+func ActionNames() []string {
+	names := make([]string, 0, len(Actions()))
+	for _, action := range Actions() {
+		names = append(names, string(action))
+	}
+
+	return names
+}
+
 // Entry is one change.
 type Entry struct {
 	ID     uuid.UUID

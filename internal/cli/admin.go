@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/user"
 
@@ -33,12 +32,8 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	defer db.Close()
 
 	if err := db.CheckSchema(ctx); err != nil {
-		if errors.Is(err, postgres.ErrEncoding) {
-			return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
-		}
-
 		if wrong := postgres.AsPoolerError(err); wrong != nil {
-			return fmt.Errorf("%w: %w", app.ErrConfiguration, wrong)
+			return wrong
 		}
 
 		return err
@@ -65,12 +60,7 @@ func Migrate(ctx context.Context, c config.Config, report func(postgres.Migratio
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
-	err := postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), report)
-	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
-		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
-	}
-
-	return err
+	return postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), report)
 }
 
 // MakeRoles creates the missing roles, and grants each the privileges that it needs and no
@@ -83,13 +73,14 @@ func MakeRoles(ctx context.Context, c config.Config, roles postgres.Roles) error
 	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
 }
 
-// MigrateDown reverts the last migration and deletes its data.
-func MigrateDown(ctx context.Context, c config.Config) error {
+// MigrateDown reverts the last migration, deletes its data, and reports the migration if there
+// was one.
+func MigrateDown(ctx context.Context, c config.Config, report func(postgres.MigrationStep)) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
-	return postgres.MigrateDown(ctx, c.Database.URL.Reveal())
+	return postgres.MigrateDown(ctx, c.Database.URL.Reveal(), report)
 }
 
 // Migrations lists the migrations, and whether each is applied.

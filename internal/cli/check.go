@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -22,7 +23,7 @@ func CheckService(ctx context.Context, c config.Config, url string, patience tim
 	defer cancel()
 
 	if _, err := roundtrip.New(url, "", time.Now); err != nil { // before a key is created
-		return errors.Join(ErrURL, err)
+		return fmt.Errorf("%w: %w", ErrURL, err)
 	}
 
 	return WithAdmin(ctx, c, func(r *access.Registry) (err error) {
@@ -48,7 +49,7 @@ func CheckService(ctx context.Context, c config.Config, url string, patience tim
 
 		client, err := roundtrip.New(url, key.Text, time.Now)
 		if err != nil {
-			return errors.Join(ErrURL, err)
+			return fmt.Errorf("%w: %w", ErrURL, err)
 		}
 
 		return client.Run(ctx)

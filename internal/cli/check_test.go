@@ -40,5 +40,7 @@ func TestCheckFailsWhereNoServiceIs(t *testing.T) {
 	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 
 	require.ErrorContains(t, cli.CheckService(t.Context(), c, "http://127.0.0.1:1", time.Second), "post an event")
-	require.ErrorIs(t, cli.CheckService(t.Context(), c, "eye", time.Second), cli.ErrURL)
+	err := cli.CheckService(t.Context(), c, "eye", time.Second)
+	require.ErrorIs(t, err, cli.ErrURL)
+	require.EqualError(t, err, "the URL cannot be used: it must begin with http:// or https://")
 }

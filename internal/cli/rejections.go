@@ -76,6 +76,12 @@ func (q *RejectionQuery) HasSelection() bool {
 		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
+// Check returns an error for an id or a time that cannot be read. It needs no database.
+func (q *RejectionQuery) Check() error {
+	_, err := q.toSelection()
+	return err
+}
+
 // toFilter converts a query to a filter.
 func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 	f = query.RejectionFilter{
@@ -92,11 +98,7 @@ func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 		}
 	}
 
-	if f.From, err = parseTime(q.From); err != nil {
-		return f, err
-	}
-
-	f.To, err = parseTime(q.To)
+	f.From, f.To, err = parseRange(q.From, q.To)
 	return f, err
 }
 
@@ -166,11 +168,6 @@ func (r Rejections) Find(ctx context.Context, text string) (*query.Rejection, er
 
 	found, err := r.finder.Rejection(ctx, id)
 	return &found, err
-}
-
-// RejectionStatuses returns the statuses that a rejection can have.
-func RejectionStatuses() []string {
-	return []string{query.StatusOpen, query.StatusReplayed, query.StatusDiscarded}
 }
 
 // Replay sends open rejections through ingest again.

@@ -11,12 +11,7 @@ import (
 func (a *api) listAudit(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.AuditFilter{Actor: p.readText("actor"), Target: p.readText("target")}
-	actions := make([]string, 0, len(audit.Actions()))
-	for _, action := range audit.Actions() {
-		actions = append(actions, string(action))
-	}
-
-	filter.Action = audit.Action(p.readOneOf("action", actions...))
+	filter.Action = audit.Action(p.readOneOf("action", audit.ActionNames()...))
 	filter.From, filter.To = p.readTimeRange()
 	if requestStateOf(c).format == formatCSV {
 		streamTable(a, c, p, filter, auditTable(), a.Finder.AuditPage)

@@ -90,7 +90,7 @@ func (a *api) postErasure(c *gin.Context) {
 // toRequest reads the body. Its faults point into the body.
 func (b *erasureBody) toRequest() (request erasure.Request, err error) {
 	for i, text := range b.SessionIDs[:min(len(b.SessionIDs), erasure.MaxSessions+1)] {
-		id, ok := parseID(text)
+		id, ok := query.ParseID(text)
 		if !ok {
 			return request, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
 		}

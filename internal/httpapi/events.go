@@ -212,7 +212,7 @@ func (a *api) deleteEvent(c *gin.Context) {
 // readPathID reads the id in the path. A text that is not a UUID identifies nothing, and neither
 // does the nil UUID: only events stored before it was rejected have it, and those can be erased.
 func (a *api) readPathID(c *gin.Context) (uuid.UUID, bool) {
-	id, ok := parseID(pathText(c, "id"))
+	id, ok := query.ParseID(pathText(c, "id"))
 	switch {
 	case !ok:
 		a.sendProblem(c, notFound())

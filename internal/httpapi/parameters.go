@@ -132,7 +132,7 @@ func (p *parameters) readBoolean(name string) bool {
 
 func (p *parameters) readID(name string) (id uuid.NullUUID) {
 	if text := p.readText(name); text != "" {
-		parsed, ok := parseID(text)
+		parsed, ok := query.ParseID(text)
 		switch {
 		case !ok:
 			p.addViolation(name, fault.CodeInvalidParameter, name+" must be a UUID")
@@ -146,56 +146,25 @@ func (p *parameters) readID(name string) (id uuid.NullUUID) {
 	return id
 }
 
-// parseID reads a UUID in its one canonical form.
-func parseID(text string) (uuid.UUID, bool) {
-	id, err := uuid.Parse(text)
-	return id, err == nil && len(text) == len(uuid.Nil.String())
-}
-
-// readTime reads a time in the format of events, or a day, which begins at midnight UTC. A plus
-// sign that was not escaped arrives as a space and is read as a plus sign.
-func (p *parameters) readTime(name string) time.Time {
-	text := p.readText(name)
-	if text == "" {
-		return time.Time{}
-	}
-
-	at, ok := event.ParseTimestamp(text)
-	if cut := strings.LastIndexByte(text, ' '); !ok && cut > 0 {
-		at, ok = event.ParseTimestamp(text[:cut] + "+" + text[cut+1:])
-	}
-
-	if !ok {
-		var err error
-		at, err = time.Parse(time.DateOnly, text)
-		ok = err == nil
-	}
-
-	switch {
-	case ok && at.IsZero(): // the zero time stands for none; no event lies in between
-		return at.Add(time.Microsecond)
-	case ok:
-		return at
-	}
-
-	detail := name + " is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01"
-	if event.LacksZone(text) {
-		detail = name + " does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27Z"
-	}
-
-	p.addViolation(name, fault.CodeInvalidParameter, detail)
-	return time.Time{}
-}
-
 // readTimeRange reads from and to.
 func (p *parameters) readTimeRange() (from, to time.Time) {
-	from = p.readTime("from")
-	to = p.readTime("to")
-	if !from.IsZero() && !to.IsZero() && to.Before(from) {
-		p.addViolation("to", fault.CodeInvalidParameter, "to lies before from")
+	from, to, wrong := query.ParseRange(p.readBound("from"), p.readBound("to"))
+	p.violations = append(p.violations, wrong...)
+	return from, to
+}
+
+// readBound reads one end of a range. A plus sign that was not escaped arrives as a space and is
+// read as a plus sign.
+func (p *parameters) readBound(name string) query.Bound {
+	text := p.readText(name)
+	if cut := strings.LastIndexByte(text, ' '); cut > 0 {
+		escaped := text[:cut] + "+" + text[cut+1:]
+		if _, ok := event.ParseTimestamp(escaped); ok {
+			text = escaped
+		}
 	}
 
-	return from, to
+	return query.Bound{Name: name, Text: text}
 }
 
 func (p *parameters) readLimit() int {

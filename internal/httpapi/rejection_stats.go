@@ -20,7 +20,7 @@ func (p *parameters) readRejectionFilter(c *gin.Context) query.RejectionFilter {
 		Category:    p.readText("category"),
 		Name:        p.readText("name"),
 		SessionID:   p.readID("session_id"),
-		Status:      p.readOneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
+		Status:      p.readOneOf("status", query.RejectionStatuses()...),
 	}
 	filter.From, filter.To = p.readTimeRange()
 	return filter

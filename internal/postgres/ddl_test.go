@@ -90,7 +90,7 @@ func migrateDownTo(t testing.TB, dsn string, last int64) {
 	require.NoError(t, err)
 	for _, m := range there {
 		if m.Version > last && m.Applied {
-			require.NoError(t, postgres.MigrateDown(context.Background(), dsn))
+			require.NoError(t, postgres.MigrateDown(context.Background(), dsn, func(postgres.MigrationStep) {}))
 		}
 	}
 }

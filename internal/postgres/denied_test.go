@@ -34,5 +34,5 @@ func TestMigrateSaysWhatToGrant(t *testing.T) {
 	require.NoError(t, postgres.Migrate(ctx, d.DSNAs(plain)))
 
 	run("grant usage, create on schema public to " + other)
-	require.ErrorContains(t, postgres.MigrateDown(ctx, d.DSNAs(other)), "the tables belong to the role "+plain+": migrate as that role, not as "+other)
+	require.ErrorContains(t, postgres.MigrateDown(ctx, d.DSNAs(other), func(postgres.MigrationStep) {}), "the tables belong to the role "+plain+": migrate as that role, not as "+other)
 }

@@ -32,7 +32,7 @@ type MigrationStep struct {
 	// Version and Name are those of the migration; Version is 0 while it waits.
 	Version int64
 	Name    string
-	// Took is its duration, once it is applied.
+	// Took is its duration, once it is applied or reverted.
 	Took time.Duration
 }
 
@@ -45,6 +45,7 @@ const (
 	MigrationBegins MigrationState = iota
 	MigrationWaits
 	MigrationApplied
+	MigrationReverted
 )
 
 // Migrate brings the schema up to date. Several may run at once: one works, the others wait for
@@ -115,13 +116,18 @@ func applyNext(ctx context.Context, p *goose.Provider, report func(MigrationStep
 	return err
 }
 
-// MigrateDown reverts the last step, and deletes the data that belongs to it.
-func MigrateDown(ctx context.Context, url string) error {
+// MigrateDown reverts the last step, deletes the data that belongs to it, and reports the step.
+// It reports none if no step was applied.
+func MigrateDown(ctx context.Context, url string, report func(MigrationStep)) error {
 	return withMigrator(url, func(p *goose.Provider) error {
-		return retryWhileLocked(ctx, func() {}, func() error {
-			_, err := p.Down(ctx)
+		return retryWhileLocked(ctx, func() { report(MigrationStep{State: MigrationWaits}) }, func() error {
+			result, err := p.Down(ctx)
 			if errors.Is(err, goose.ErrNoNextVersion) {
 				return nil
+			}
+
+			if err == nil {
+				report(MigrationStep{MigrationReverted, result.Source.Version, result.Source.Path, result.Duration})
 			}
 
 			return err

@@ -50,6 +50,11 @@ const (
 	StatusDiscarded = "discarded"
 )
 
+// RejectionStatuses returns the statuses that a rejection can have.
+func RejectionStatuses() []string {
+	return []string{StatusOpen, StatusReplayed, StatusDiscarded}
+}
+
 // RejectionStatsFilter selects rejections to count, and their grouping. A rejection
 // counts once, under the first of its reasons. A field that could not be read counts as
 // "".

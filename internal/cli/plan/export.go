@@ -32,7 +32,7 @@ func ExportTypes(directory string, types []eventtype.Type) (written []string, er
 	}
 
 	for _, path := range there {
-		if !slices.Contains(names, path[len(filepath.Dir(path))+1:]) || filepath.Dir(path) != filepath.Clean(directory) {
+		if !slices.Contains(names, filepath.Base(path)) || filepath.Dir(path) != filepath.Clean(directory) {
 			return nil, fmt.Errorf("%w: %s does not belong to this export; move it away, or export to an empty directory", ErrForeign, path)
 		}
 	}

@@ -27,6 +27,18 @@ func write(t testing.TB, files map[string]string) string {
 	return directory
 }
 
+// An export to the working directory replaces the files of the one before it. The test changes
+// the working directory, so it is not parallel.
+func TestAnExportToTheWorkingDirectoryIsRepeated(t *testing.T) {
+	t.Chdir(t.TempDir())
+	types := []eventtype.Type{typeOf("form", "submit", "")}
+	for range 2 {
+		written, err := plan.ExportTypes(".", types)
+		require.NoError(t, err)
+		require.Equal(t, []string{"form.submit.yaml"}, written)
+	}
+}
+
 func TestAPlanIsReadFromADirectory(t *testing.T) {
 	t.Parallel()
 	directory := write(t, map[string]string{

@@ -14,9 +14,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrURL means that the URL of the service cannot be used.
-var ErrURL = errors.New("the URL cannot be used")
-
 const (
 	// callTimeout bounds each call.
 	callTimeout = 15 * time.Second
@@ -38,7 +35,7 @@ type Client struct {
 func New(base, key string, now func() time.Time) (*Client, error) {
 	parsed, err := url.Parse(base)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
-		return nil, fmt.Errorf("%w: it must begin with http:// or https://", ErrURL)
+		return nil, errors.New("it must begin with http:// or https://") // the text is not repeated: it may hold a password
 	}
 
 	// Without a proxy, even if the environment names one. Without keep-alive, each call may
@@ -145,7 +142,7 @@ func (c *Client) callWithRetry(ctx context.Context, method, path string, body []
 func (c *Client) callOnce(ctx context.Context, method, path string, body []byte, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrURL, err)
+		return fmt.Errorf("make a request: %w", err)
 	}
 
 	request.Header.Set("Authorization", "Bearer "+c.key)

@@ -98,5 +98,5 @@ func TestItEndsWithItsContext(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, client.Run(ctx))
 	_, err = roundtrip.New("eye", "eye_key", time.Now)
-	require.ErrorIs(t, err, roundtrip.ErrURL)
+	require.EqualError(t, err, "it must begin with http:// or https://")
 }
