@@ -35,11 +35,11 @@ func newAudit() *cobra.Command {
 			}
 		})
 	const defaultLimit = 100
-	cmd.Flags().StringVar(&wanted.Actor, "actor", "", "List changes by this actor only, such as key:ID")
-	cmd.Flags().StringVar(&wanted.Action, "action", "", "List changes of this kind only: "+strings.Join(audit.ActionNames(), ", "))
-	cmd.Flags().StringVar(&wanted.Target, "target", "", "List changes to the object with this name or id only")
-	cmd.Flags().StringVar(&wanted.From, "from", "", "List changes since this time or day only")
-	cmd.Flags().StringVar(&wanted.To, "to", "", "List changes before this time or day only")
+	addFilter(cmd.Flags(), &wanted.Actor, "actor", "List changes by this actor only, such as key:ID")
+	addFilter(cmd.Flags(), &wanted.Action, "action", "List changes of this kind only: "+strings.Join(audit.ActionNames(), ", "))
+	addFilter(cmd.Flags(), &wanted.Target, "target", "List changes to the object with this name or id only")
+	addFilter(cmd.Flags(), &wanted.From, "from", "List changes since this time or day only")
+	addFilter(cmd.Flags(), &wanted.To, "to", "List changes before this time or day only")
 	cmd.Flags().IntVar(&wanted.Limit, "limit", defaultLimit, "Maximum number of changes")
 	return cmd
 }

@@ -72,9 +72,9 @@ With a service of theeye dev running:
 	f.StringVar(&o.CursorFile, "cursor-file", "", "Start after the cursor in this `file`, if it exists, and save the cursor there")
 	f.BoolVar(&o.Follow, "follow", false, "Keep running until interrupted")
 	f.DurationVar(&o.Interval, "interval", 2*time.Second, "With --follow: the pause between two requests")
-	f.StringVar(&category, "category", "", "Write events of this category only")
-	f.StringVar(&name, "name", "", "Write events of this name only")
-	f.StringVar(&application, "application", "", "Write events of this application only")
+	addFilter(f, &category, "category", "Write events of this category only")
+	addFilter(f, &name, "name", "Write events of this name only")
+	addFilter(f, &application, "application", "Write events of this application only")
 	return cmd
 }
 

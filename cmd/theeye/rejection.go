@@ -39,13 +39,13 @@ A replay uses the schemas in force, also one that was changed just before.`,
 // rejectionFlags adds the filters to a command.
 func rejectionFlags(cmd *cobra.Command, q *cli.RejectionQuery) {
 	f := cmd.Flags()
-	f.StringVar(&q.Code, "code", "", "Only events with this code among their violations")
-	f.StringVar(&q.Application, "application", "", "Only events of this application")
-	f.StringVar(&q.Category, "category", "", "Only events of this category")
-	f.StringVar(&q.Name, "name", "", "Only events of this name")
-	f.StringVar(&q.Session, "session-id", "", "Only events of this session")
-	f.StringVar(&q.From, "from", "", "Only events received since this time or day")
-	f.StringVar(&q.To, "to", "", "Only events received before this time or day")
+	addFilter(f, &q.Code, "code", "Only events with this code among their violations")
+	addFilter(f, &q.Application, "application", "Only events of this application")
+	addFilter(f, &q.Category, "category", "Only events of this category")
+	addFilter(f, &q.Name, "name", "Only events of this name")
+	addFilter(f, &q.Session, "session-id", "Only events of this session")
+	addFilter(f, &q.From, "from", "Only events received since this time or day")
+	addFilter(f, &q.To, "to", "Only events received before this time or day")
 }
 
 // withRejections loads the settings and calls use with the rejections of the database.
@@ -103,7 +103,7 @@ func newRejectionList() *cobra.Command {
 	const defaultLimit = 100
 	bindDatabaseFlags(cmd)
 	rejectionFlags(cmd, &q)
-	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(query.RejectionStatuses(), ", "))
+	addFilter(cmd.Flags(), &q.Status, "status", "Only events in this status: "+strings.Join(query.RejectionStatuses(), ", "))
 	cmd.Flags().IntVar(&q.Limit, "limit", defaultLimit, "Maximum number of events")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object per line, as in the API")
 	return cmd

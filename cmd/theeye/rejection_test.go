@@ -40,6 +40,12 @@ func TestRangesOfTimes(t *testing.T) {
 		}
 	}
 
+	for _, command := range []string{"rejection list", "rejection discard", "rejection replay", "audit"} {
+		code, _, errOut := finish(t, environ, append(strings.Fields(command), "--to", "")...) // a script's unset variable
+		require.Equal(t, 64, code, command)
+		require.Contains(t, errOut, `"--to" flag: it is empty; give a value, or leave it out`, command)
+	}
+
 	code, _, errOut = finish(t, environ, "audit", "--action", "nonsense")
 	require.Equal(t, 64, code)
 	require.Contains(t, errOut, "--action must be one of: application.created")
