@@ -38,6 +38,8 @@ func TestHealthcheckAsksWhetherTheServiceIsReady(t *testing.T) {
 		"ready":                    {arguments: []string{"--ops", ready}, says: "ok\n"},
 		"with a slash":             {arguments: []string{"--ops", ready + "/"}, says: "ok\n"},
 		"as the variable says":     {environ: []string{"THEEYE_OPS_LISTEN=" + address}, says: "ok\n"},
+		"as the URL says":          {environ: []string{"THEEYE_OPS_URL=" + ready, "THEEYE_OPS_LISTEN=127.0.0.1:1"}, says: "ok\n"},
+		"the flag before the URL":  {environ: []string{"THEEYE_OPS_URL=http://127.0.0.1:1"}, arguments: []string{"--ops-listen", address}, says: "ok\n"},
 		"as the flag says":         {arguments: []string{"--ops-listen", address}, says: "ok\n"},
 		"not by way of a proxy":    {environ: []string{"HTTP_PROXY=" + away, "http_proxy=" + away}, arguments: []string{"--ops", ready}, says: "ok\n"},
 		"not ready":                {arguments: []string{"--ops", away}, code: 1, says: "503 Service Unavailable\n[-]state failed: it stops"},

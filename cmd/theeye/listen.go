@@ -18,8 +18,8 @@ func serveListenAdvice() map[string]string {
 // devListenAdvice does the same for theeye dev, which most users start with make.
 func devListenAdvice() map[string]string {
 	return map[string]string{
-		"http.listen": `choose another address, such as --listen 127.0.0.1:18080 (with make: make run ARGS="--listen 127.0.0.1:18080")`,
-		"ops.listen":  `choose another address, such as --ops-listen 127.0.0.1:18081 (with make: make run ARGS="--ops-listen 127.0.0.1:18081")`,
+		"http.listen": `choose another address, such as --listen 127.0.0.1:28080 (with make: make run ARGS="--listen 127.0.0.1:28080")`,
+		"ops.listen":  `choose another address, such as --ops-listen 127.0.0.1:28081 (with make: make run ARGS="--ops-listen 127.0.0.1:28081")`,
 	}
 }
 

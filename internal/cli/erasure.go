@@ -25,7 +25,12 @@ type UnfinishedError struct {
 
 // Error implements error.
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("not finished yet (%v): any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", e.cause, e.ID, e.ID)
+	cause := e.cause.Error()
+	if errors.Is(e.cause, context.Canceled) {
+		cause = "interrupted"
+	}
+
+	return fmt.Sprintf("not finished yet (%s): any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", cause, e.ID, e.ID)
 }
 
 // Unwrap returns the reason why the caller no longer waits.
