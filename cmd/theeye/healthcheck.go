@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ func newHealthcheck() *cobra.Command {
 		Short: "Check whether the service on this machine is ready; exits with 0 or 1",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if base == "" && !cmd.Flags().Changed("ops-listen") {
+				base = os.Getenv(opsURLVariable)
+			}
+
 			if base == "" {
 				c, err := loadConfig(cmd)
 				if err != nil {
@@ -52,7 +57,7 @@ func newHealthcheck() *cobra.Command {
 		cmd.Flags().Lookup(setting.Flag).Hidden = setting.Key != "ops.listen"
 	}
 
-	cmd.Flags().StringVar(&base, "ops", "", "Call the ops port at this `URL`, such as http://127.0.0.1:8081; the default is ops.listen")
+	cmd.Flags().StringVar(&base, "ops", "", "Call the ops port at this `URL`, such as http://127.0.0.1:8081 (variable "+opsURLVariable+"); without one, at ops.listen")
 	cmd.Flags().DurationVar(&timeout, "timeout", patience, "Time limit for the answer")
 	return cmd
 }
@@ -81,7 +86,7 @@ func fetchReady(ctx context.Context, url string) (string, error) {
 	const maxAnswer = 4 << 10
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return "", usageError{fmt.Errorf("--ops: %w", err)}
+		return "", usageError{fmt.Errorf("--ops or %s: %w", opsURLVariable, err)}
 	}
 
 	// Without a proxy, even if the environment names one: the service is on this machine.
