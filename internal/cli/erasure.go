@@ -25,7 +25,12 @@ type UnfinishedError struct {
 
 // Error implements error.
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("not finished yet (%v): any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", e.cause, e.ID, e.ID)
+	why := "interrupted"
+	if !errors.Is(e.cause, context.Canceled) {
+		why = fmt.Sprintf("not finished yet (%v)", e.cause)
+	}
+
+	return fmt.Sprintf("%s: any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", why, e.ID, e.ID)
 }
 
 // Unwrap returns the reason why the caller no longer waits.
