@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -26,7 +27,7 @@ func newApplication() *cobra.Command {
 
 			return a.CreateApplication(ctx, spec)
 		}, func(w *tabwriter.Writer, made access.Application) { showApplications(w, []access.Application{made}) })
-	create.Flags().IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
+	bindRateLimit(create, &rate)
 	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
 	list := newAdminCommand("list", "List the applications", 0,
 		func(ctx context.Context, a *access.Registry, _ []string) ([]access.Application, error) {
@@ -74,7 +75,7 @@ func newApplicationUpdate() *cobra.Command {
 			showApplications(w, []access.Application{changed})
 		})
 	flags = cmd.Flags()
-	flags.IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
+	bindRateLimit(cmd, &rate)
 	flags.BoolVar(&unlimited, "no-rate-limit", false, "Remove the rate limit")
 	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Replaces the previous origins")
 	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Allow no browser to call")
@@ -85,6 +86,37 @@ func newApplicationUpdate() *cobra.Command {
 	}
 
 	return cmd
+}
+
+// rateLimit is the value of a flag for a rate limit. It checks the bounds before anything is
+// done, so that the error names the flags of the command and not the members of the API.
+type rateLimit struct{ rate *int }
+
+func bindRateLimit(cmd *cobra.Command, into *int) {
+	cmd.Flags().Var(rateLimit{into}, "rate-limit", "Events per second; 0 means no limit")
+}
+
+// String implements pflag.Value.
+func (r rateLimit) String() string {
+	if r.rate == nil {
+		return "0"
+	}
+
+	return strconv.Itoa(*r.rate)
+}
+
+// Type implements pflag.Value.
+func (r rateLimit) Type() string { return "int" }
+
+// Set implements pflag.Value.
+func (r rateLimit) Set(text string) error {
+	rate, err := strconv.Atoi(text)
+	if err != nil || rate < 0 || rate > access.MaxRateLimit {
+		return fmt.Errorf("a rate limit is a whole number of events per second up to %d; 0 means no limit", access.MaxRateLimit)
+	}
+
+	*r.rate = rate
+	return nil
 }
 
 // newRateLimit is the rate limit that a flag asks for; 0 removes the limit.

@@ -76,6 +76,10 @@ func runDoctor(cmd *cobra.Command, c config.Config, options cli.DoctorOptions, a
 		return err
 	}
 
+	if err := cmd.Context().Err(); err != nil { // an interrupted check finds only its own interruption
+		return err
+	}
+
 	if asJSON {
 		err = printJSON(cmd, report)
 	} else {

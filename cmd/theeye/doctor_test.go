@@ -77,6 +77,29 @@ func TestDoctorOfARunningService(t *testing.T) {
 	require.Regexp(t, `(?m)^  failed   service\.ops_hidden +publicly reachable: /metrics, /livez, `, out)
 }
 
+// An interrupted doctor reports nothing: what it would find are only consequences of the
+// interruption.
+func TestAnInterruptedDoctorReportsNothing(t *testing.T) {
+	t.Parallel()
+	for _, arguments := range [][]string{{"doctor"}, {"doctor", "--json"}} {
+		asked := make(chan struct{}, 1)
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}))
+		t.Cleanup(server.Close)
+		r := start(t, []string{"THEEYE_URL=" + server.URL}, arguments...)
+		select {
+		case <-asked:
+		case <-time.After(time.Minute):
+			require.FailNow(t, "the doctor does not ask the service", "%s", r.log)
+		}
+
+		require.Equal(t, 130, r.stop(t, syscall.SIGINT))
+		require.Empty(t, r.log.String())
+	}
+}
+
 // With theeye dev running and its dev.env sourced, the doctor finds nothing.
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()

@@ -127,6 +127,41 @@ func TestEventTypesAsCode(t *testing.T) {
 	w.run(t, 64, "get", "form", "submit", "-o", "xml", "--version", "1")
 }
 
+// With --json, diff and apply print an entry for each type of the plan, with the type before and
+// after as the API shows it. The exit codes are the same.
+func TestChangesOfEventTypesAsJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	changes := func(code int, arguments ...string) (all []map[string]any) {
+		t.Helper()
+		out, _ := w.run(t, code, append(arguments, "--json")...)
+		require.NoError(t, json.Unmarshal([]byte(out), &all), out)
+		return all
+	}
+	outcomes := func(all []map[string]any) (found []string) {
+		for _, one := range all {
+			found = append(found, fmt.Sprintf("%v %v/%v before:%t after:%t", one["outcome"], one["category"], one["name"], one["before"] != nil, one["after"] != nil))
+		}
+
+		return found
+	}
+	plan := w.file(t, "types.yaml", twoTypes)
+	created := []string{"created form/submit before:false after:true", "created page/a/b %2F before:false after:true"}
+	require.Equal(t, created, outcomes(changes(1, "diff", "-f", plan)))
+	require.Equal(t, created, outcomes(changes(0, "apply", "--dry-run", "-f", plan)))
+	require.Zero(t, w.audited(t), "nothing was changed")
+	made := changes(0, "apply", "-f", plan)
+	require.Equal(t, created, outcomes(made))
+	answer := w.WithKey(w.Admin).Do(t, http.MethodGet, "/v1/event-types/form/submit", "")
+	shown, err := json.Marshal(made[0]["after"])
+	require.NoError(t, err)
+	require.JSONEq(t, string(answer.Body), string(shown), "the type is shown as the API shows it")
+
+	require.Equal(t, []string{"unchanged form/submit before:true after:true", "unchanged page/a/b %2F before:true after:true"}, outcomes(changes(0, "diff", "-f", plan)))
+	changed := w.file(t, "changed.yaml", strings.ReplaceAll(oneType, "[email]", "[email, phone]"))
+	require.Equal(t, []string{"changed form/submit before:true after:true", "deleted page/a/b %2F before:true after:false"}, outcomes(changes(0, "apply", "--prune", "-f", changed)))
+}
+
 // Nothing of a plan with a mistake is applied, and each mistake is reported with its place.
 func TestAPlanIsAppliedWhollyOrNot(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,9 @@ func Root() *cobra.Command { return newRoot(nil) }
 // OpsURL returns the URL that the probe calls.
 func OpsURL(listen string) (string, error) { return opsURL(listen) }
 
+// DevListenError adds the advice of theeye dev to an error.
+func DevListenError(err error) error { return withListenAdvice(err, devListenAdvice) }
+
 // Ask asks a question that only "yes" answers.
 func Ask(in io.Reader, out io.Writer, question string) error { return promptForYes(in, out, question) }
 

@@ -57,7 +57,7 @@ func newHealthcheck() *cobra.Command {
 		cmd.Flags().Lookup(setting.Flag).Hidden = setting.Key != "ops.listen"
 	}
 
-	cmd.Flags().StringVar(&base, "ops", "", "Call the ops port at this `URL`, such as http://127.0.0.1:8081; the default is ops.listen (variable "+opsURLVariable+")")
+	cmd.Flags().StringVar(&base, "ops", "", "Call the ops port at this `URL`, such as http://127.0.0.1:8081 (variable "+opsURLVariable+"); without one, at ops.listen")
 	cmd.Flags().DurationVar(&timeout, "timeout", patience, "Time limit for the answer")
 	return cmd
 }
@@ -86,7 +86,7 @@ func fetchReady(ctx context.Context, url string) (string, error) {
 	const maxAnswer = 4 << 10
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return "", usageError{fmt.Errorf("--ops: %w", err)}
+		return "", usageError{fmt.Errorf("--ops or %s: %w", opsURLVariable, err)}
 	}
 
 	// Without a proxy, even if the environment names one: the service is on this machine.

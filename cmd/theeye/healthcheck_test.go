@@ -35,20 +35,22 @@ func TestHealthcheckAsksWhetherTheServiceIsReady(t *testing.T) {
 		code      int
 		says      string
 	}{
-		"ready":                    {arguments: []string{"--ops", ready}, says: "ok\n"},
-		"with a slash":             {arguments: []string{"--ops", ready + "/"}, says: "ok\n"},
-		"as the variable says":     {environ: []string{"THEEYE_OPS_LISTEN=" + address}, says: "ok\n"},
-		"as the URL says":          {environ: []string{"THEEYE_OPS_URL=" + ready, "THEEYE_OPS_LISTEN=127.0.0.1:1"}, says: "ok\n"},
-		"the flag before the URL":  {environ: []string{"THEEYE_OPS_URL=http://127.0.0.1:1"}, arguments: []string{"--ops-listen", address}, says: "ok\n"},
-		"as the flag says":         {arguments: []string{"--ops-listen", address}, says: "ok\n"},
-		"not by way of a proxy":    {environ: []string{"HTTP_PROXY=" + away, "http_proxy=" + away}, arguments: []string{"--ops", ready}, says: "ok\n"},
-		"not ready":                {arguments: []string{"--ops", away}, code: 1, says: "503 Service Unavailable\n[-]state failed: it stops"},
-		"no listener":              {arguments: []string{"--ops", "http://127.0.0.1:1"}, code: 1, says: "does not answer"},
-		"no answer":                {arguments: []string{"--ops", hanging.URL, "--timeout", "50ms"}, code: 1, says: "does not answer"},
-		"no address":               {arguments: []string{"--ops", "::"}, code: 64, says: "--ops"},
-		"an unknown setting":       {environ: []string{"THEEYE_OPS_LISTN=:1"}, code: 78, says: "THEEYE_OPS_LISTN"},
-		"an argument too many":     {arguments: []string{"now"}, code: 64, says: "now"},
-		"a path that is not there": {arguments: []string{"--ops", ready + "/livez"}, code: 1, says: "418"},
+		"ready":                                   {arguments: []string{"--ops", ready}, says: "ok\n"},
+		"with a slash":                            {arguments: []string{"--ops", ready + "/"}, says: "ok\n"},
+		"as the variable says":                    {environ: []string{"THEEYE_OPS_LISTEN=" + address}, says: "ok\n"},
+		"as the flag says":                        {arguments: []string{"--ops-listen", address}, says: "ok\n"},
+		"as the URL of dev.env says":              {environ: []string{"THEEYE_OPS_URL=" + ready + "/", "THEEYE_OPS_LISTEN=127.0.0.1:1"}, says: "ok\n"},
+		"a flag before the URL of dev.env":        {environ: []string{"THEEYE_OPS_URL=" + away}, arguments: []string{"--ops", ready}, says: "ok\n"},
+		"a listen flag before the URL of dev.env": {environ: []string{"THEEYE_OPS_URL=" + away}, arguments: []string{"--ops-listen", address}, says: "ok\n"},
+		"no address in dev.env":                   {environ: []string{"THEEYE_OPS_URL=::"}, code: 64, says: "THEEYE_OPS_URL"},
+		"not by way of a proxy":                   {environ: []string{"HTTP_PROXY=" + away, "http_proxy=" + away}, arguments: []string{"--ops", ready}, says: "ok\n"},
+		"not ready":                               {arguments: []string{"--ops", away}, code: 1, says: "503 Service Unavailable\n[-]state failed: it stops"},
+		"no listener":                             {arguments: []string{"--ops", "http://127.0.0.1:1"}, code: 1, says: "does not answer"},
+		"no answer":                               {arguments: []string{"--ops", hanging.URL, "--timeout", "50ms"}, code: 1, says: "does not answer"},
+		"no address":                              {arguments: []string{"--ops", "::"}, code: 64, says: "--ops"},
+		"an unknown setting":                      {environ: []string{"THEEYE_OPS_LISTN=:1"}, code: 78, says: "THEEYE_OPS_LISTN"},
+		"an argument too many":                    {arguments: []string{"now"}, code: 64, says: "now"},
+		"a path that is not there":                {arguments: []string{"--ops", ready + "/livez"}, code: 1, says: "418"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
-				return withListenAdvice(err, serveListenAdvice())
+				return withListenAdvice(err, serveListenAdvice)
 			}
 
 			return service.Run(cmd.Context(), hurry)
@@ -106,7 +106,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					File:     file,
 				})
 			}
-			return withListenAdvice(cli.RunDev(cmd.Context(), options, hurry), devListenAdvice())
+			return withListenAdvice(cli.RunDev(cmd.Context(), options, hurry), devListenAdvice)
 		},
 	}
 	config.BindFlags(cmd.Flags())

@@ -25,12 +25,12 @@ type UnfinishedError struct {
 
 // Error implements error.
 func (e *UnfinishedError) Error() string {
-	cause := e.cause.Error()
-	if errors.Is(e.cause, context.Canceled) {
-		cause = "interrupted"
+	why := "interrupted"
+	if !errors.Is(e.cause, context.Canceled) {
+		why = fmt.Sprintf("not finished yet (%v)", e.cause)
 	}
 
-	return fmt.Sprintf("not finished yet (%s): any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", cause, e.ID, e.ID)
+	return fmt.Sprintf("%s: any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", why, e.ID, e.ID)
 }
 
 // Unwrap returns the reason why the caller no longer waits.

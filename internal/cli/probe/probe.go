@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -140,11 +141,11 @@ func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (respo
 
 // failureReason returns the reason why a call failed, without the URL.
 func failureReason(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		if wrapped.Timeout() {
-			return fmt.Errorf("no answer within %s", callTimeout)
-		}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+		return fmt.Errorf("no answer within %s", callTimeout)
+	}
 
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 

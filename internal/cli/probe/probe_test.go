@@ -10,12 +10,14 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -218,6 +220,26 @@ func TestAServiceThatIsAway(t *testing.T) {
 	requireFound(t, r, "ops.live", doctor.Failed, "refused")
 	require.False(t, r.Summary.Reached)
 	require.NotContains(t, fmt.Sprint(r), "canary")
+}
+
+// frozen begins an answer and never ends it, until the time of the call is over.
+type frozen struct{ header bool }
+
+func (f frozen) RoundTrip(*http.Request) (*http.Response, error) {
+	if !f.header {
+		return nil, context.DeadlineExceeded
+	}
+
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(iotest.ErrReader(context.DeadlineExceeded))}, nil
+}
+
+func TestAServiceThatIsFrozen(t *testing.T) {
+	t.Parallel()
+	for _, header := range []bool{false, true} {
+		r := examine(t, probe.Config{URL: "http://eye", OpsURL: "http://eye"}, probe.Deps{Transport: frozen{header}})
+		requireFound(t, r, "service.answers", doctor.Failed, "no answer within 10s")
+		requireFound(t, r, "ops.live", doctor.Failed, "no answer within 10s")
+	}
 }
 
 func TestURLsThatCannotBeUsed(t *testing.T) {
