@@ -45,6 +45,8 @@ const (
 // unavailableRetryAfter is the Retry-After for senders while the database is down.
 const unavailableRetryAfter = 2 * time.Second
 
+const unreachableDetail = "the database cannot be reached or is overloaded; try again later"
+
 func sqlState(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
@@ -155,15 +157,34 @@ func translateError(err error, doing string) error {
 		return fault.Wrap(err, fault.NotFound, fault.CodeNotFound, "there is no such thing")
 	case errors.Is(err, context.Canceled):
 		return err
-	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
-		return fault.NewUnavailable(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", unavailableRetryAfter)
+	case isConnectError(err):
+		return fault.NewUnavailable(err, fault.CodeUnavailable, unreachableDetail, unavailableRetryAfter)
+	case state == stateQueryCanceled, state == stateLockNotAvailable:
+		return fault.NewUnavailable(err, fault.CodeQueryTooSlow, "the database did not answer in time, or a lock was not free; try again later", unavailableRetryAfter)
+	case isAnswerLate(err):
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database did not answer in time; try again later", unavailableRetryAfter)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "no connection to the database was free, or could be opened, in time; try again later", unavailableRetryAfter)
 	case errors.Is(err, errUnsafeCommit):
 		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", unavailableRetryAfter)
 	case errors.Is(err, errNotReplicated), isUnreachable(err), isUnavailableState(state), isContention(err):
-		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", unavailableRetryAfter)
+		return fault.NewUnavailable(err, fault.CodeUnavailable, unreachableDetail, unavailableRetryAfter)
 	}
 
 	return err
+}
+
+// translateQuestion is translateError for a question that its reader can narrow: one that the
+// database began to answer, and did not answer in time.
+func translateQuestion(err error, doing string) error {
+	state := sqlState(err)
+	isSlow := state == stateQueryCanceled || state == stateLockNotAvailable || isAnswerLate(err)
+	if _, ok := fault.As(err); ok || !isSlow || isConnectError(err) {
+		return translateError(err, doing)
+	}
+
+	return fault.NewUnavailable(fmt.Errorf("%s: %w", doing, err), fault.CodeQueryTooSlow,
+		"the database did not answer in time; narrow the question or try again later", unavailableRetryAfter)
 }
 
 // deduplicateLines keeps each line of an error once. The driver tries an address with TLS and
@@ -196,8 +217,19 @@ func (e connectError) Unwrap() error { return e.error }
 
 // isUnreachable reports whether there was no connection for the statement.
 func isUnreachable(err error) bool {
-	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || isConnectionLost(err) || errors.Is(err, puddle.ErrClosedPool)
+	return isConnectError(err) || isConnectionLost(err) || errors.Is(err, puddle.ErrClosedPool)
+}
+
+// isConnectError reports whether an attempt to connect failed, also by its timeout.
+func isConnectError(err error) bool {
+	_, ok := errors.AsType[*pgconn.ConnectError](err)
+	return ok
+}
+
+// isAnswerLate reports whether time ran out while a statement had a connection. While it waits
+// for one, which may have to be opened, the pool returns the plain error of the context.
+func isAnswerLate(err error) bool {
+	return pgconn.Timeout(err) && errors.Is(err, context.DeadlineExceeded)
 }
 
 // isUnavailableState reports whether the server, not the statement, is the cause: connection

@@ -211,14 +211,14 @@ func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode,
 
 	rows, err := pool.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
-		return translateError(err, "list")
+		return translateQuestion(err, "list")
 	}
 	defer rows.Close()
 
 	for rows.Next() {
 		item, err := scan(rows)
 		if err != nil {
-			return translateError(err, "list")
+			return translateQuestion(err, "list")
 		}
 
 		if !yield(item) {
@@ -226,7 +226,7 @@ func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode,
 		}
 	}
 
-	return translateError(rows.Err(), "list")
+	return translateQuestion(rows.Err(), "list")
 }
 
 // readRow reads a single row by a prepared statement, or returns a NotFound fault.

@@ -28,12 +28,12 @@ order by r.received_at, r.rejection_id`
 func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFilter, after query.Position, yield func(event.Stored) bool) (*query.Position, error) {
 	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translateError(err, "search for a subject")
+		return nil, translateQuestion(err, "search for a subject")
 	}
 
 	found, err := s.scanPayloadsAfter(ctx, wanted, scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translateError(err, "search for a subject")
+		return nil, translateQuestion(err, "search for a subject")
 	}
 
 	places := make([]scanPosition, len(found.matches))
@@ -48,12 +48,12 @@ func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFil
 func (s *ErasureStore) SubjectRejections(ctx context.Context, values []query.DataFilter, after query.Position, yield func(query.Rejection) bool) (*query.Position, error) {
 	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translateError(err, "search for a subject")
+		return nil, translateQuestion(err, "search for a subject")
 	}
 
 	found, err := s.scanTexts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translateError(err, "search for a subject")
+		return nil, translateQuestion(err, "search for a subject")
 	}
 
 	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectRejectionsSQL, found.matches, scanRejection, yield)
