@@ -26,7 +26,7 @@ func newTop() *cobra.Command {
 				return usageError{err}
 			}
 
-			o.Once = o.Once || !top.IsInteractive(cmd.OutOrStdout())
+			o.Once = o.Once || o.JSON || !top.IsInteractive(cmd.OutOrStdout())
 			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
 
@@ -46,5 +46,6 @@ func newTop() *cobra.Command {
 	cmd.Flags().StringArrayVar(&o.Ops, "ops", []string{ops}, "Watch the ops port at this `URL` ($"+opsURLVariable+"); repeat it to add up several replicas")
 	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "Time between two readings; 0.2s to 1m")
 	cmd.Flags().BoolVar(&o.Once, "once", false, "Print one snapshot as plain text after one interval; the default when the output is not a terminal")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "Print one snapshot as JSON, as --once does as text")
 	return cmd
 }

@@ -40,6 +40,8 @@ func TestTop(t *testing.T) {
 	}{
 		"once":             {arguments: "--once --interval 0.2s --ops " + metrics(t), out: "ready 1/1  replicas 1/1"},
 		"into a pipe":      {arguments: "--interval 200ms --ops " + metrics(t), out: "timestamp_in_future  shop"},
+		"as JSON":          {arguments: "--json --interval 0.2s --ops " + metrics(t), out: `"ready_replicas": 1,`},
+		"none, as JSON":    {arguments: "--json --interval 0.2s --ops " + away, code: 69, says: "127.0.0.1:1: cannot connect"},
 		"one of two":       {arguments: "--once --interval 0.2s --ops " + away + " --ops " + metrics(t), out: "127.0.0.1:1 cannot connect: connection refused"},
 		"none":             {arguments: "--once --interval 0.2s --ops " + away, code: 69, says: "127.0.0.1:1: cannot connect"},
 		"too often":        {arguments: "--interval 100ms", code: 64, says: "interval"},

@@ -17,6 +17,7 @@ type Options struct {
 	Ops      []string      // URLs of ops ports, one for each replica; 64 at most
 	Interval time.Duration // between two readings, from MinInterval to MaxInterval
 	Once     bool          // print one snapshot as plain text and exit
+	JSON     bool          // print the snapshot as JSON; needs Once
 	Colour   bool          // whether the terminal may be coloured
 }
 
@@ -74,7 +75,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		}
 	}
 	if o.Once {
-		if err := printSnapshot(d.Out, round, wait); err != nil {
+		if err := printSnapshot(d.Out, o.JSON, round, wait); err != nil {
 			return err
 		}
 
@@ -100,7 +101,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 }
 
 // printSnapshot prints the numbers of two rounds. It fails if no replica answers in one.
-func printSnapshot(out io.Writer, round func() []reading, wait func() bool) error {
+func printSnapshot(out io.Writer, inJSON bool, round func() []reading, wait func() bool) error {
 	const width = 100
 	t := newTracker()
 	if t.addRound(round()); len(t.reachedSamples()) == 0 {
@@ -113,6 +114,10 @@ func printSnapshot(out io.Writer, round func() []reading, wait func() bool) erro
 
 	if t.addRound(round()); len(t.reachedSamples()) == 0 {
 		return t.unreachableError()
+	}
+
+	if inJSON {
+		return writeJSON(out, t.computeNumbers())
 	}
 
 	if _, err := io.WriteString(out, renderEverything(t.computeNumbers(), width)); err != nil {

@@ -3,6 +3,7 @@ package top_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,6 +76,24 @@ func TestOnce(t *testing.T) {
 	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{server.URL}, Interval: 2 * time.Second, Once: true, Colour: true}, deps(t, &out)))
 	compareGolden(t, "once.txt", strings.ReplaceAll(out.String(), server.Listener.Addr().String(), "127.0.0.1:8081 "))
 	require.NotContains(t, out.String(), "\x1b")
+}
+
+// The snapshot as JSON has the same numbers; those that are unknown are null.
+func TestOnceAsJSON(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	server := replica(t)
+	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{server.URL}, Interval: 2 * time.Second, Once: true, JSON: true}, deps(t, &out)))
+	compareGolden(t, "once.json", strings.TrimSuffix(strings.ReplaceAll(out.String(), server.Listener.Addr().String(), "127.0.0.1:8081"), "\n"))
+
+	bare := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("theeye_ready 1\n")) })
+	out.Reset()
+	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{bare.URL, "http://127.0.0.1:1"}, Interval: time.Second, Once: true, JSON: true}, deps(t, &out)))
+	var shown map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &shown), "%s", out.String())
+	require.Equal(t, map[string]any{"used": nil, "limit": nil}, shown["queue_events"])
+	require.Equal(t, []any{}, shown["applications"])
+	require.Equal(t, []any{"127.0.0.1:1 cannot connect: connection refused"}, shown["alerts"])
 }
 
 // One replica of three does not answer, one answers nonsense; the snapshot has the numbers
