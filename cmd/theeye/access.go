@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -43,12 +42,7 @@ func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func
 				}
 
 				if asJSON {
-					text, err := json.MarshalIndent(answer, "", "  ")
-					if err != nil {
-						return fmt.Errorf("render the answer: %w", err)
-					}
-
-					return printText(cmd, string(text)+"\n")
+					return printJSON(cmd, answer)
 				}
 
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -105,13 +104,4 @@ func reportError(report doctor.Report) error {
 	}
 
 	return nil
-}
-
-func printJSON(cmd *cobra.Command, answer any) error {
-	text, err := json.MarshalIndent(answer, "", "  ")
-	if err != nil {
-		return fmt.Errorf("render the answer: %w", err)
-	}
-
-	return printText(cmd, string(text)+"\n")
 }

@@ -201,12 +201,3 @@ func newLogger(c config.Config) (*telemetry.Log, error) {
 
 	return log, err
 }
-
-// printText writes a text to a command's standard output.
-func printText(cmd *cobra.Command, text string) error {
-	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	return nil
-}

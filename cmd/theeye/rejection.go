@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -107,24 +106,6 @@ func newRejectionList() *cobra.Command {
 	cmd.Flags().IntVar(&q.Limit, "limit", defaultLimit, "Maximum number of events")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object per line, as in the API")
 	return cmd
-}
-
-// checkOneOf returns an error for a flag's text that is not one of the values.
-func checkOneOf(flag, text string, values []string) error {
-	if text == "" || slices.Contains(values, text) {
-		return nil
-	}
-
-	return usageError{fmt.Errorf("%s must be one of: %s", flag, strings.Join(values, ", "))}
-}
-
-// formatCell quotes a text that a client sent; a missing one is a dash.
-func formatCell(text *string) string {
-	if text == nil {
-		return "-"
-	}
-
-	return fmt.Sprintf("%q", *text)
 }
 
 func newRejectionShow() *cobra.Command {

@@ -166,29 +166,3 @@ func newConfig() *cobra.Command {
 	bindJSON(cmd, &asJSON)
 	return cmd
 }
-
-// bindJSON adds the flag --json, for output that programs read.
-func bindJSON(cmd *cobra.Command, into *bool) {
-	cmd.Flags().BoolVar(into, "json", false, "Print JSON")
-}
-
-// bindDatabaseFlags adds a flag for every setting. The help shows only the flags of the
-// database, for commands that use nothing but the database.
-func bindDatabaseFlags(cmd *cobra.Command) {
-	config.BindFlags(cmd.Flags())
-	for _, setting := range config.Settings() {
-		cmd.Flags().Lookup(setting.Flag).Hidden = !strings.HasPrefix(setting.Key, "database.")
-	}
-}
-
-// printTable prints a table; fill writes its lines, with tabs between the cells.
-func printTable(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, head) //nolint:errcheck // Flush returns the error
-	fill(w)
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	return nil
-}
