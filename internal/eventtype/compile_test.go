@@ -60,6 +60,22 @@ func TestFindingsPointIntoThePayload(t *testing.T) {
 	}
 }
 
+// People read messages: what they wrote is shown as they wrote it, without escapes for HTML.
+func TestMessagesShowCharactersAsTheyAre(t *testing.T) {
+	t.Parallel()
+	const schema = `{"properties": {"a": {"pattern": "^<b>&x$"}, "b": {"const": "<&>"}, "c": {"enum": ["R&D"]}}}`
+	require.Equal(t, map[string]string{
+		"/data/a": `is "Q&A"; expected a match of "^<b>&x$"`,
+		"/data/b": `is "a<b"; expected "<&>"`,
+		"/data/c": `is ">"; expected "R&D"`,
+	}, found(t, schema, `{"a": "Q&A", "b": "a<b", "c": ">"}`))
+
+	_, err := eventtype.CompileSchema([]byte(`{"pattern": "<&(?=x)"}`))
+	f, ok := fault.As(err)
+	require.True(t, ok, "%v", err)
+	require.Contains(t, fmt.Sprint(f.Violations), `is "<&(?=x)"; expected a regular expression`)
+}
+
 func TestTheNearestAlternativeIsExplained(t *testing.T) {
 	t.Parallel()
 	const schema = `{"oneOf": [

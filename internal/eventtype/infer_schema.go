@@ -27,15 +27,13 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 			b.WriteByte(',')
 		}
 
-		for _, side := range []any{m.name, m.value} { // both without escapes for HTML
-			var text bytes.Buffer
-			encoder := json.NewEncoder(&text)
-			encoder.SetEscapeHTML(false)
-			if err := encoder.Encode(side); err != nil {
-				return nil, err //nolint:wrapcheck // impossible, because all of it was read from JSON
+		for _, side := range []any{m.name, m.value} {
+			text, err := encodeJSON(side)
+			if err != nil {
+				return nil, err
 			}
 
-			b.Write(bytes.TrimSpace(text.Bytes()))
+			b.Write(text)
 			b.WriteByte(':')
 		}
 

@@ -256,7 +256,7 @@ func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
 		schema.marks.newLooseRedactor(key).redactPayload(payload)
 	}
 
-	text, err := encodePayload(payload)
+	text, err := encodeJSON(payload)
 	if err != nil {
 		return nil
 	}

@@ -280,13 +280,14 @@ func maskValue(value any) any {
 	return value
 }
 
-// encodePayload writes a payload that was read from JSON.
-func encodePayload(payload map[string]any) ([]byte, error) {
+// encodeJSON writes a value without the escapes for HTML (\u0026 for &), which make payloads longer
+// and messages unreadable.
+func encodeJSON(value any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(payload); err != nil {
-		return nil, err //nolint:wrapcheck // impossible, because the payload was read from JSON
+	if err := encoder.Encode(value); err != nil {
+		return nil, err //nolint:wrapcheck // impossible, because the value was read from JSON
 	}
 
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

@@ -173,7 +173,7 @@ func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[strin
 		t.schema.marks.newLooseRedactor(v.hashKey).redactPayload(payload)
 	}
 
-	data, err := encodePayload(payload)
+	data, err := encodeJSON(payload)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package eventtype
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -292,7 +291,7 @@ func renderValue(value any) string {
 		return "an array"
 	}
 
-	text, err := json.Marshal(value)
+	text, err := encodeJSON(value)
 	if err != nil {
 		return "a value"
 	}
