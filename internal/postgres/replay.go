@@ -155,12 +155,13 @@ where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.st
 
 // SettleOutcomes implements rejection.Store.
 func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
-	batch, totals, err := newSettleBatch(outcomes)
-	if err != nil {
-		return err
-	}
+	err := s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
+		// A batch remembers the statements of its connection: each attempt needs its own.
+		batch, totals, err := newSettleBatch(outcomes)
+		if err != nil {
+			return err
+		}
 
-	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
