@@ -1,0 +1,61 @@
+// A Chromium of Debian's package in a process group of its own, so that all of it can be killed.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chromium } from 'playwright-core'
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--remote-debugging-port=0',
+  // An origin that is not secure, as a page over plain HTTP has.
+  '--host-resolver-rules=MAP plain.test 127.0.0.1',
+]
+
+export class Chromium {
+  constructor(process, browser) {
+    this.process = process
+    this.browser = browser
+  }
+
+  // Starts Chromium with a profile, which is made if it does not exist.
+  static async start(profile) {
+    const child = spawn('chromium', [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const browser = await chromium.connectOverCDP(await readAddress(child))
+    return new Chromium(child, browser)
+  }
+
+  // The context of the profile, which outlives the browser.
+  profileContext() {
+    return this.browser.contexts()[0]
+  }
+
+  // Kills every process of this Chromium at once, and returns when they are gone.
+  async kill() {
+    const gone = once(this.process, 'exit')
+    process.kill(-this.process.pid, 'SIGKILL')
+    await gone
+  }
+}
+
+function readAddress(child) {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stderr.on('data', (chunk) => {
+      text += chunk
+      const found = text.match(/DevTools listening on (ws:\S+)/)
+      if (found) resolve(found[1])
+    })
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error(`Chromium has ended: ${text}`)))
+  })
+}

@@ -1,0 +1,48 @@
+// Runs in each page of a context before its own scripts, so it may use nothing of this module.
+//
+// options are those of the SDK; ahead is the time in milliseconds by which the page's clock is ahead;
+// without names what the browser is to lack: indexedDB, locks, localStorage; privacy turns on Global
+// Privacy Control.
+export function prepare({ options, ahead = 0, without = [], privacy = false }) {
+  window.sdkOptions = options
+
+  // The ids of the events whose transaction has been completed: those are in the queue for good.
+  window.written = new Set()
+  for (const method of ['add', 'put']) {
+    const original = IDBObjectStore.prototype[method]
+    IDBObjectStore.prototype[method] = function (...given) {
+      const ids = JSON.stringify(given).match(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g) ?? []
+      this.transaction.addEventListener('complete', () => {
+        for (const id of ids) window.written.add(id)
+        window.onWritten?.(ids)
+      })
+      return original.apply(this, given)
+    }
+  }
+
+  if (ahead) {
+    const Real = Date
+    window.Date = class extends Real {
+      constructor(...given) {
+        if (given.length) super(...given)
+        else super(Real.now() + ahead)
+      }
+
+      static now() {
+        return Real.now() + ahead
+      }
+    }
+  }
+
+  if (without.includes('indexedDB')) Object.defineProperty(window, 'indexedDB', { value: undefined })
+  if (without.includes('locks')) Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })
+  if (without.includes('localStorage')) {
+    Object.defineProperty(window, 'localStorage', {
+      get() {
+        throw new DOMException('The document has no storage.', 'SecurityError')
+      },
+    })
+  }
+
+  if (privacy) Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { value: true })
+}

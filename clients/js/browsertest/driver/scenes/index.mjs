@@ -1,0 +1,3 @@
+// Every scene, by the name that the tests use.
+
+export * from './queue.mjs'
