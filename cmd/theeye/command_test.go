@@ -246,7 +246,7 @@ func TestMigrateDownWaits(t *testing.T) {
 	reader, err := database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = reader.Rollback(context.Background()) }) // it may have ended
-	_, err = reader.Exec(t.Context(), "select from erasure")
+	_, err = reader.Exec(t.Context(), "select from api_key")
 	require.NoError(t, err)
 
 	r := start(t, []string{"THEEYE_DATABASE_URL=" + database.DSN()}, "migrate", "down", "--yes")
@@ -275,6 +275,10 @@ func TestApplicationsAndKeys(t *testing.T) {
 	key := ask("key", "create", "shop", "--scope", "read", "--scope", "ingest", "--description", "a test")
 	client.Key = fmt.Sprint(key["key"])
 	require.True(t, strings.HasPrefix(client.Key, "eye_"), "%v", key)
+	public := ask("key", "create", "shop", "--public", "--rate-limit", "7", "--registered-only")
+	require.True(t, strings.HasPrefix(fmt.Sprint(public["key"]), "eyp_"), "%v", public)
+	require.InDelta(t, 7, public["rate_limit"], 0)
+	require.Equal(t, true, public["registered_only"])
 	status := func() int { return client.Do(t, http.MethodGet, "/v1/sessions", "").Status }
 	becomes := func(want int) {
 		t.Helper()

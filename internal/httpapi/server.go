@@ -48,6 +48,8 @@ type Config struct {
 type Deps struct {
 	KeyCache *access.Cache
 	Limiter  *access.Limiter
+	// PublicLimiter bounds the use of public keys by address.
+	PublicLimiter *access.PublicLimiter
 	// Failures bounds failed authentication by peer. Nil sets no bound.
 	Failures  *access.FailureLimiter
 	Registry  *access.Registry
@@ -131,7 +133,11 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	})
 	for _, r := range a.routes() {
 		handlers := []gin.HandlerFunc{a.expectParameters(r.query), a.negotiateFormat(representationsOf(r)), a.readPrecondition(hasTags(r)), r.handle}
-		if r.scope != publicScope {
+		switch r.scope {
+		case publicScope:
+		case collectScope:
+			handlers = slices.Insert(handlers, 0, gin.HandlerFunc(a.requirePublicKey))
+		default:
 			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
 
@@ -173,6 +179,7 @@ func (a *api) routes() []route {
 	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
+		{post, collectScope, a.postCollect, []string{collectPath}, []string{"key", "traceparent", "atomic"}},
 		{post, ingest, a.postValidate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
 		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},

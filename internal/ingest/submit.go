@@ -88,6 +88,10 @@ func (c *Collector) validateTypes(ctx context.Context, request *Request) error {
 		return err
 	}
 
+	if request.RegisteredOnly {
+		return c.deps.Types.ValidateRegistered(request.Envelopes)
+	}
+
 	return c.deps.Types.ValidatePayloads(request.Envelopes, request.Replay)
 }
 
