@@ -64,8 +64,6 @@ type front struct {
 	*httptest.Server
 
 	backend atomic.Pointer[url.URL]
-	// standsIn means that the service has no /v1/collect: the front makes it of /v1/events.
-	standsIn bool
 
 	mu          sync.Mutex
 	disturbance disturbance
@@ -75,7 +73,7 @@ type front struct {
 // startFront starts a front until the test ends.
 func startFront(t testing.TB, backend string) *front {
 	t.Helper()
-	f := &front{standsIn: true}
+	f := &front{}
 	f.setBackend(t, backend)
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
@@ -206,22 +204,7 @@ const noService = http.StatusTeapot
 
 func (f *front) forward(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(f.backend.Load())
-			if f.standsIn && p.In.URL.Path == collectPath {
-				p.Out.URL.Path = "/v1/events"
-				p.Out.URL.RawQuery = ""
-				p.Out.Header.Set("Authorization", "Bearer "+p.In.URL.Query().Get("key"))
-				p.Out.Header.Set("Content-Type", "application/json")
-			}
-		},
-		ModifyResponse: func(response *http.Response) error {
-			if f.standsIn {
-				allowOrigin(response.Header, r)
-			}
-
-			return nil
-		},
+		Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(f.backend.Load()) },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(noService) },
 	}
 	// The service gets the request also when the browser is gone.
@@ -259,7 +242,9 @@ func cutConnection(w http.ResponseWriter) {
 
 // answerProblem answers as the service does when it takes no events.
 func answerProblem(w http.ResponseWriter, r *http.Request, d disturbance) {
-	allowOrigin(w.Header(), r)
+	w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, Date, X-Request-Id")
+	w.Header().Set("Vary", "Origin")
 	if d.RetryAfter != "" {
 		w.Header().Set("Retry-After", d.RetryAfter)
 	}
@@ -267,10 +252,4 @@ func answerProblem(w http.ResponseWriter, r *http.Request, d disturbance) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(d.Status)
 	io.WriteString(w, `{"code":"unavailable"}`) //nolint:errcheck // the browser is gone
-}
-
-func allowOrigin(header http.Header, r *http.Request) {
-	header.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
-	header.Set("Access-Control-Expose-Headers", "Retry-After, Date, X-Request-Id")
-	header.Set("Vary", "Origin")
 }

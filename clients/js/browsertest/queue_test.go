@@ -158,19 +158,3 @@ func TestQueue(t *testing.T) {
 		require.ElementsMatch(t, saw.IDs, s.storedIDs(t))
 	})
 }
-
-// revokedKey returns a key of the site that the service refuses by now.
-func (b *testbed) revokedKey(t *testing.T) string {
-	t.Helper()
-	const keys = "/v1/applications/shop/keys"
-	made := b.service.Do(t, http.MethodPost, keys, `{"scopes": ["ingest"]}`).JSON(t)
-	b.service.Do(t, http.MethodDelete, keys+"/"+made["key_id"].(string), "")
-
-	key := made["key"].(string)
-	asks := b.service.WithKey(key)
-	require.Eventually(t, func() bool {
-		return asks.Do(t, http.MethodPost, "/v1/events", "[]").Status == http.StatusUnauthorized
-	}, 10*time.Second, 20*time.Millisecond)
-
-	return key
-}

@@ -5,6 +5,7 @@ package browsertest_test
 import (
 	"context"
 	"maps"
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // testbed is what the tests of one group share: a service with its database, a site, and a
@@ -29,12 +33,53 @@ type testbed struct {
 // openTestbed opens a testbed until the test ends.
 func openTestbed(t *testing.T) *testbed {
 	t.Helper()
-	b := &testbed{service: apptest.Start(t, nil), site: startSite(t)}
-	b.pool = b.service.Database.Pool(t)
+	b := &testbed{site: startSite(t)}
+	database := pgtest.New(t)
+	b.key = makePublicKey(t, database, b.site.origins())
+	b.service = apptest.StartOn(t, database, nil)
+	b.pool = database.Pool(t)
 	b.driver = startDriver(t)
-	b.key = b.service.Ingest
 
 	return b
+}
+
+// siteApplication is the application of the site.
+const siteApplication = "site"
+
+// makePublicKey makes the application of the site, and returns a public key of it.
+func makePublicKey(t *testing.T, database *pgtest.Database, origins []string) string {
+	t.Helper()
+	var made access.CreatedKey
+	ctx := context.Background()
+	require.NoError(t, cli.WithAdmin(ctx, apptest.LoadConfig(t, database, nil), func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: siteApplication, AllowedOrigins: origins}); err != nil {
+			return err
+		}
+
+		var err error
+		rate := access.MaxPublicRate // all browsers of a test have one address
+		made, err = a.CreateKey(ctx, siteApplication, access.KeySpec{PublicUse: access.PublicUse{Public: true, RateLimit: &rate}})
+
+		return err
+	}))
+
+	return made.Text
+}
+
+// revokedKey returns a public key of the site that the service refuses by now.
+func (b *testbed) revokedKey(t *testing.T) string {
+	t.Helper()
+	const keys = "/v1/applications/" + siteApplication + "/keys"
+	made := b.service.Do(t, http.MethodPost, keys, `{"public": true}`).JSON(t)
+	b.service.Do(t, http.MethodDelete, keys+"/"+made["key_id"].(string), "")
+
+	key := made["key"].(string)
+	require.Eventually(t, func() bool {
+		answer := b.service.Do(t, http.MethodPost, collectPath+"?key="+key, "[]", "Origin", b.site.origins()[0])
+		return answer.Status == http.StatusUnauthorized
+	}, 10*time.Second, 20*time.Millisecond)
+
+	return key
 }
 
 // stage is what one test has for itself: a front, and so the events that went through it.
