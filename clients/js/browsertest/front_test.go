@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,7 +62,9 @@ type sentRequest struct {
 type front struct {
 	*httptest.Server
 
-	backend atomic.Pointer[url.URL]
+	backend *url.URL
+	// process is the service if it may be killed.
+	process *process
 
 	mu          sync.Mutex
 	disturbance disturbance
@@ -73,20 +74,14 @@ type front struct {
 // startFront starts a front until the test ends.
 func startFront(t testing.TB, backend string) *front {
 	t.Helper()
-	f := &front{}
-	f.setBackend(t, backend)
+	target, err := url.Parse(backend)
+	require.NoError(t, err)
+
+	f := &front{backend: target}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 
 	return f
-}
-
-// setBackend sets the URL of the service.
-func (f *front) setBackend(t testing.TB, backend string) {
-	t.Helper()
-	target, err := url.Parse(backend)
-	require.NoError(t, err)
-	f.backend.Store(target)
 }
 
 // ServeHTTP serves browsers, and the driver under /control/.
@@ -96,6 +91,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.readDisturbance(w, r)
 	case "/control/requests":
 		json.NewEncoder(w).Encode(f.sent()) //nolint:errcheck,errchkjson // the driver is gone
+	case "/control/kill-service", "/control/start-service":
+		f.process.serveControl(w, r)
 	case collectPath:
 		f.serveCollect(w, r)
 	default:
@@ -204,7 +201,7 @@ const noService = http.StatusTeapot
 
 func (f *front) forward(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
-		Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(f.backend.Load()) },
+		Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(f.backend) },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(noService) },
 	}
 	// The service gets the request also when the browser is gone.
