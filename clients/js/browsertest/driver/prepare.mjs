@@ -20,6 +20,24 @@ export function prepare({ options, ahead = 0, without = [], privacy = false }) {
     }
   }
 
+  // The most that was in flight at once of what a browser lets outlive its page.
+  window.flights = { most: 0, mostBytes: 0 }
+  const flying = { count: 0, bytes: 0 }
+  const realFetch = window.fetch
+  window.fetch = async (address, given = {}) => {
+    const bytes = given.keepalive ? given.body.length : 0
+    if (given.keepalive) flying.count++
+    flying.bytes += bytes
+    window.flights.most = Math.max(window.flights.most, flying.count)
+    window.flights.mostBytes = Math.max(window.flights.mostBytes, flying.bytes)
+    try {
+      return await realFetch(address, given)
+    } finally {
+      if (given.keepalive) flying.count--
+      flying.bytes -= bytes
+    }
+  }
+
   if (ahead) {
     const Real = Date
     window.Date = class extends Real {

@@ -1,6 +1,7 @@
 // What one scene has for itself: its contexts and the browsers that it started. Everything is closed
 // when the scene ends.
 
+import { basename } from 'node:path'
 import { Chromium } from './chromium.mjs'
 import { prepare } from './prepare.mjs'
 
@@ -14,6 +15,8 @@ export class Stage {
     this.#startShared = startShared
     this.#folder = folder
     this.given = given
+    // A name of this scene's own, for notes.
+    this.run = basename(folder)
   }
 
   // Opens a context without a past in the shared browser. Its pages initialise the SDK with these
@@ -62,6 +65,14 @@ export class Stage {
   // Waits until n requests have reached the front.
   waitForRequests(n) {
     return until(`${n} requests`, async () => (await this.requests()).length >= n)
+  }
+
+  // Waits until the front has seen n different events.
+  waitForEvents(n) {
+    return until(`${n} events`, async () => {
+      const events = (await this.requests()).flatMap((request) => request.Events ?? [])
+      return new Set(events.map((event) => event.event_id)).size >= n
+    })
   }
 
   async notes(about) {
