@@ -172,11 +172,15 @@ Read it back:
   curl -sS %[1]s/v1/sessions/0190163d-8694-739b-aea5-966c26f8ad91/events \
     -H 'Authorization: Bearer %[3]s'
 
+Send from a page, even one that is a file:
+
+  <script src="%[1]s/eye.js" data-key="%[6]s" async></script>
+
 The keys of the application "demo" are in %[4]s: source it.
 The data is in %[5]s.
 Ctrl-C stops the service and its Postgres; the data stays.
 
-`, d.url, d.ingestKey, d.readKey, path, d.dataDir)
+`, d.url, d.ingestKey, d.readKey, path, d.dataDir, d.publicKey)
 	if err != nil {
 		return fmt.Errorf("print the greeting: %w", err)
 	}
