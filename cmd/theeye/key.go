@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/browsersdk"
 )
 
 func newKey() *cobra.Command {
@@ -42,7 +43,12 @@ func newKeyCreate() *cobra.Command {
 	cmd = newAdminCommand("create APPLICATION", "Create a key and print it, once; every replica accepts it within access.refresh, 1 s by default", 1,
 		func(ctx context.Context, a *access.Registry, args []string) (access.CreatedKey, error) {
 			made, err := a.CreateKey(ctx, args[0], f.toSpec(cmd))
-			if err == nil && made.Public && !made.AnyOrigin {
+			if err != nil || !made.Public {
+				return made, err
+			}
+
+			explainPublicKey(cmd, made.Text)
+			if !made.AnyOrigin {
 				err = warnWithoutOrigins(ctx, cmd, a, args[0])
 			}
 
@@ -85,6 +91,16 @@ func (f *keyFlags) toSpec(cmd *cobra.Command) access.KeySpec {
 	return spec
 }
 
+// explainPublicKey prints what a page needs beside the key, which goes to standard output alone.
+func explainPublicKey(cmd *cobra.Command, key string) {
+	const page = `In each page, with the address of your service:
+  <script src="https://eye.example.com/eye.js" data-key="%s" async></script>
+or, to run only the script of this release, with
+  integrity="%s" crossorigin="anonymous"
+`
+	fmt.Fprintf(cmd.ErrOrStderr(), page, key, browsersdk.Integrity()) //nolint:errcheck // nobody may be listening
+}
+
 // warnWithoutOrigins says that a public key cannot be used yet.
 func warnWithoutOrigins(ctx context.Context, cmd *cobra.Command, a *access.Registry, name string) error {
 	application, err := a.FindApplication(ctx, name)
@@ -93,7 +109,7 @@ func warnWithoutOrigins(ctx context.Context, cmd *cobra.Command, a *access.Regis
 	}
 
 	if len(application.AllowedOrigins) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "the application %[1]s has no allowed origins, so no page may use the key: theeye app update %[1]s --allowed-origin https://www.example.com\n", name) //nolint:errcheck // as above
+		fmt.Fprintf(cmd.ErrOrStderr(), "The application %[1]s has no allowed origins, so no page may use the key yet:\n  theeye app update %[1]s --allowed-origin https://www.example.com\n", name) //nolint:errcheck // as above
 	}
 
 	return nil

@@ -131,6 +131,9 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.NoMethod(func(c *gin.Context) {
 		a.sendProblem(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
+	script := sendScript()
+	router.GET(scriptPath, script)
+	router.HEAD(scriptPath, script)
 	for _, r := range a.routes() {
 		handlers := []gin.HandlerFunc{a.expectParameters(r.query), a.negotiateFormat(representationsOf(r)), a.readPrecondition(hasTags(r)), r.handle}
 		switch r.scope {

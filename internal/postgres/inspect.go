@@ -92,6 +92,7 @@ func (i *Inspector) InspectDatabase(ctx context.Context) doctor.Database {
 		Sizes:        readFact(ctx, i, readSizes),
 		Privileges:   readFact(ctx, i, readPrivileges),
 		Trust:        readFact(ctx, i, readSchemaTrust),
+		PublicKeys:   readFact(ctx, i, readPublicKeys),
 		Clock:        readFact(ctx, i, i.readClock),
 	}
 }
