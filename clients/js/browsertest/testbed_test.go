@@ -19,6 +19,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
+// How long the tests wait for what has been sent to be stored, and how often they look.
+const (
+	patience = 20 * time.Second
+	step     = 20 * time.Millisecond
+)
+
 // testbed is what the tests of one group share: a service with its database, a site, and a
 // Chromium.
 type testbed struct {
@@ -118,30 +124,32 @@ type storedEvent struct {
 	Name      string
 	Data      map[string]any
 	Timestamp time.Time
+	// received is when the service took it.
+	received time.Time
 }
 
 // stored returns the events in the database that browsers sent through the front, by their time.
-func (s *stage) stored(t *testing.T) []storedEvent {
-	t.Helper()
+func (s *stage) stored(t require.TestingT) []storedEvent {
 	var ids []string
 	for _, event := range s.front.sentEvents() {
 		ids = append(ids, event.EventID)
 	}
 
 	const statement = `
-		select event_id::text, session_id::text, category, name, data, "timestamp"
+		select event_id::text, session_id::text, category, name, data, "timestamp", received_at
 		from event where event_id = any($1::text[]::uuid[]) order by "timestamp", sequence`
 	rows, err := s.pool.Query(context.Background(), statement, ids)
 	require.NoError(t, err)
-	events, err := pgx.CollectRows(rows, pgx.RowToStructByPos[storedEvent])
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e storedEvent, err error) {
+		return e, row.Scan(&e.EventID, &e.SessionID, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.received)
+	})
 	require.NoError(t, err)
 
 	return events
 }
 
 // storedIDs returns the ids of the events in the database.
-func (s *stage) storedIDs(t *testing.T) []string {
-	t.Helper()
+func (s *stage) storedIDs(t require.TestingT) []string {
 	ids := []string{}
 	for _, event := range s.stored(t) {
 		ids = append(ids, event.EventID)
