@@ -5,6 +5,7 @@ package browsertest_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -73,8 +74,9 @@ func TestPageViews(t *testing.T) {
 		}
 		s.play(t, "comeBack", nil, &saw)
 		require.Equal(t, "kept", saw.Notes[1].Page)
+		// Its referrer is still that of its load: document.referrer does not change.
 		require.True(t, saw.Notes[1].Persisted, "the browser did not keep the page: %v", saw.Notes[1].Reasons)
-		s.requireViews(t, view{"/kept.html", ""}, view{"/back.html", "/kept.html"}, view{"/kept.html", "/back.html"})
+		s.requireViews(t, view{"/kept.html", ""}, view{"/back.html", "/kept.html"}, view{"/kept.html", ""})
 	})
 
 	t.Run("a page that is rendered ahead is viewed when it is shown", func(t *testing.T) {
@@ -82,13 +84,16 @@ func TestPageViews(t *testing.T) {
 		var saw struct {
 			Notes []struct {
 				Prerendering bool
-				Queued       int
+				Time         int64
 			}
 		}
 		s.play(t, "goToPrerendered", nil, &saw)
 		require.True(t, saw.Notes[0].Prerendering)
-		require.Zero(t, saw.Notes[0].Queued, "nobody has seen the page yet")
 		require.False(t, saw.Notes[1].Prerendering)
 		s.requireViews(t, view{"/ahead.html", ""}, view{"/shown.html", "/ahead.html"})
+
+		// The first page waits half a second before it shows the second.
+		rendered := time.UnixMilli(saw.Notes[0].Time)
+		require.Greater(t, s.stored(t)[1].Timestamp.Sub(rendered), 400*time.Millisecond, "the view is that of the visitor")
 	})
 }

@@ -110,6 +110,8 @@ func (s *stage) play(t *testing.T, scene string, with map[string]any, saw any) {
 		"key":   s.key,
 		"site":  s.site.origin("site.localhost"),
 		"other": s.site.origin("other.localhost"),
+		// Node knows no names below localhost.
+		"notes": s.site.URL + "/notes",
 		"plain": s.site.origin("plain.test"),
 	}
 	maps.Copy(all, with)

@@ -26,12 +26,16 @@ export class Chromium {
 
   // Starts Chromium with a profile, which is made if it does not exist.
   static async start(profile) {
-    const child = spawn('chromium', [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const browser = await chromium.connectOverCDP(await readAddress(child))
-    return new Chromium(child, browser)
+    const child = spawnChromium(profile, 'about:blank')
+    return new Chromium(child, await chromium.connectOverCDP(await readAddress(child)))
+  }
+
+  // Starts Chromium with a page that nobody drives. A page that is driven cannot have another one
+  // rendered ahead.
+  static async open(profile, address) {
+    const child = spawnChromium(profile, address)
+    await readAddress(child)
+    return new Chromium(child)
   }
 
   // The context of the profile, which outlives the browser.
@@ -45,6 +49,13 @@ export class Chromium {
     process.kill(-this.process.pid, 'SIGKILL')
     await gone
   }
+}
+
+function spawnChromium(profile, address) {
+  return spawn('chromium', [...flags, `--user-data-dir=${profile}`, address], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
 }
 
 function readAddress(child) {

@@ -36,8 +36,19 @@ export class Stage {
     return chromium
   }
 
+  // Opens a page that nobody drives, with options of the SDK in its address.
+  async openUndriven(path, options) {
+    const init = JSON.stringify({ ...this.#sdkOptions(), ...options })
+    const query = new URLSearchParams({ run: this.run, init })
+    this.#browsers.push(await Chromium.open(`${this.#folder}-undriven`, `${this.given.site}${path}?${query}`))
+  }
+
+  #sdkOptions() {
+    return { url: this.given.eye, key: this.given.key }
+  }
+
   async prepare(context, options = {}, setting = {}) {
-    const all = { url: this.given.eye, key: this.given.key, ...options }
+    const all = { ...this.#sdkOptions(), ...options }
     await context.addInitScript(prepare, { options: all, ...setting })
   }
 
@@ -76,7 +87,7 @@ export class Stage {
   }
 
   async notes(about) {
-    const answer = await fetch(`${this.given.site}/notes/${about}`)
+    const answer = await fetch(`${this.given.notes}/${about}`)
     const text = await answer.text()
     return text ? text.split('\n').map((line) => JSON.parse(line)) : []
   }

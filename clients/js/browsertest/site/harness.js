@@ -1,5 +1,5 @@
-// Initialises the SDK in a page of the tests, with the options that the driver has left, and keeps
-// what the SDK reports.
+// Initialises the SDK in a page of the tests, with the options that the driver has left, or those in
+// the address of the page, and keeps what the SDK reports.
 
 import { init } from '/sdk/index.js'
 
@@ -11,7 +11,7 @@ window.addEventListener('unhandledrejection', (event) => window.thrown.push(Stri
 
 window.eye = init({
   pages: false,
-  ...window.sdkOptions,
+  ...(window.sdkOptions ?? JSON.parse(new URLSearchParams(location.search).get('init'))),
   onVerdict(event, verdict) {
     window.verdicts.push(verdict)
     window.onVerdictSeen?.(event, verdict)

@@ -35,7 +35,7 @@ export async function followLink(stage) {
 }
 
 // Leaves a page and comes back to it, in a browser that may keep it. The pages do it by themselves,
-// for a driver that looks at a page keeps it from being kept.
+// for the driver knows no pages that were kept.
 export async function comeBack(stage) {
   const context = await stage.openContext({ pages: true })
   const page = await context.newPage()
@@ -50,9 +50,7 @@ export async function comeBack(stage) {
 
 // A page lets the browser render another one ahead, and goes there later.
 export async function goToPrerendered(stage) {
-  const context = await stage.openContext({ pages: true })
-  const page = await context.newPage()
-  await page.goto(`${stage.given.site}/ahead.html?run=${stage.run}`)
+  await stage.openUndriven('/ahead.html', { pages: true })
   const notes = await until('the page to be shown', async () => {
     const all = await stage.notes(stage.run)
     return all.length >= 2 ? all : null

@@ -12,10 +12,12 @@ const ends = {
   async closed(page) {
     await page.close()
   },
-  // The whole context goes soon after, as a browser does that is quit.
+  // The whole context, with its connections, goes 20 ms after its last page.
   async quit(page) {
+    const context = page.context()
+    await page.close()
     await new Promise((resolve) => setTimeout(resolve, 20))
-    await page.context().close()
+    await context.close()
   },
 }
 
@@ -28,7 +30,7 @@ export async function trackAtTheEnd(stage, { end, pages, delay }) {
     ids.push(...(await track(page, 1)))
     await ends[end](page, stage.given)
   }
-  await until('a request for each page', async () => (await stage.requests()).length >= pages)
+  await stage.waitForEvents(pages)
   return { ids }
 }
 
