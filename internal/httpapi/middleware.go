@@ -95,6 +95,17 @@ func (a *api) recoverPanic(c *gin.Context) {
 	c.Next()
 }
 
+// rejectRepeatedHeaders rejects a request that has one of these headers twice: a proxy before the
+// service may have checked the other one (RFC 9110, section 5.3).
+func (a *api) rejectRepeatedHeaders(c *gin.Context) {
+	for _, name := range [...]string{"Authorization", "Content-Type", "Origin"} {
+		if len(c.Request.Header[name]) > 1 {
+			a.sendProblem(c, fault.New(fault.Invalid, fault.CodeInvalidHeader, "the header "+name+" is given more than once"))
+			return
+		}
+	}
+}
+
 // requireScope admits a request only with a key that has the scope.
 func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -120,7 +120,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UnescapePathValues = false // unescaping would read a plus sign as a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // no proxies: an empty list cannot be wrong
-	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS)
+	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS, a.rejectRepeatedHeaders)
 	router.NoRoute(func(c *gin.Context) {
 		if a.sendWelcome(c) {
 			return
@@ -131,6 +131,11 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.NoMethod(func(c *gin.Context) {
 		a.sendProblem(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
+	a.addRoutes(router)
+	return router, nil
+}
+
+func (a *api) addRoutes(router *gin.Engine) {
 	script := sendScript()
 	router.GET(scriptPath, script)
 	router.HEAD(scriptPath, script)
@@ -151,8 +156,6 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			}
 		}
 	}
-
-	return router, nil
 }
 
 // publicScope marks routes that need no key.
