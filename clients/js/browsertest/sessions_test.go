@@ -32,14 +32,24 @@ func TestSessions(t *testing.T) {
 			var saw struct{ Sessions []string }
 			s.play(t, "openThreeTabs", map[string]any{"without": without}, &saw)
 			require.EventuallyWithT(t, func(t *assert.CollectT) {
-				// Five page views, six events of the tabs, one of the hasty page, one of the last.
-				assert.Len(t, s.storedIDs(t), 13)
+				// A page view and two events of each of three tabs, one of each of a last one.
+				assert.Len(t, s.storedIDs(t), 11)
 			}, patience, step)
 			require.Len(t, sessionsOf(s.stored(t)), 1)
 			require.Len(t, slices.Compact(saw.Sessions), 1)
 			require.Equal(t, sessionsOf(s.stored(t)), saw.Sessions[:1])
 		})
 	}
+
+	t.Run("a page that is left at once is in the session of its visitor", func(t *testing.T) {
+		s := b.openStage(t)
+		const pages = 10
+		s.play(t, "leaveAtOnce", map[string]any{"pages": pages}, new(struct{}))
+		require.EventuallyWithT(t, func(t *assert.CollectT) {
+			assert.Len(t, s.storedIDs(t), 1+2*pages)
+		}, patience, step)
+		require.Len(t, sessionsOf(s.stored(t)), 1)
+	})
 
 	t.Run("a session ends after 30 minutes without an event", func(t *testing.T) {
 		s := b.openStage(t)

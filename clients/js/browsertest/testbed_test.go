@@ -37,7 +37,7 @@ type testbed struct {
 }
 
 // openTestbed opens a testbed until the test ends.
-func openTestbed(t *testing.T) *testbed {
+func openTestbed(t testing.TB) *testbed {
 	t.Helper()
 	b := &testbed{site: startSite(t)}
 	database := pgtest.New(t)
@@ -53,7 +53,7 @@ func openTestbed(t *testing.T) *testbed {
 const siteApplication = "site"
 
 // makePublicKey makes the application of the site, and returns a public key of it.
-func makePublicKey(t *testing.T, database *pgtest.Database, origins []string) string {
+func makePublicKey(t testing.TB, database *pgtest.Database, origins []string) string {
 	t.Helper()
 	var made access.CreatedKey
 	ctx := context.Background()
@@ -96,14 +96,14 @@ type stage struct {
 }
 
 // openStage opens a stage until the test ends.
-func (b *testbed) openStage(t *testing.T) *stage {
+func (b *testbed) openStage(t testing.TB) *stage {
 	t.Helper()
 
 	return &stage{testbed: b, front: startFront(t, b.service.URL)}
 }
 
 // play plays a scene of the driver on this stage.
-func (s *stage) play(t *testing.T, scene string, with map[string]any, saw any) {
+func (s *stage) play(t testing.TB, scene string, with map[string]any, saw any) {
 	t.Helper()
 	all := map[string]any{
 		"eye":   s.front.URL,

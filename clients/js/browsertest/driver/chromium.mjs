@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { chromium } from 'playwright-core'
 
 const flags = [
@@ -17,6 +19,15 @@ const flags = [
   // An origin that is not secure, as a page over plain HTTP has.
   '--host-resolver-rules=MAP plain.test 127.0.0.1',
 ]
+
+const program = findProgram(['chromium', 'chromium-browser', 'google-chrome'])
+
+function findProgram(names) {
+  const folders = process.env.PATH.split(delimiter)
+  const found = names.find((name) => folders.some((folder) => existsSync(join(folder, name))))
+  if (!found) throw new Error(`none of ${names} is installed`)
+  return found
+}
 
 export class Chromium {
   constructor(process, browser) {
@@ -52,7 +63,7 @@ export class Chromium {
 }
 
 function spawnChromium(profile, address) {
-  return spawn('chromium', [...flags, `--user-data-dir=${profile}`, address], {
+  return spawn(program, [...flags, `--user-data-dir=${profile}`, address], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -8,7 +8,7 @@ function sessionOf(page) {
   return page.evaluate(() => window.eye.session())
 }
 
-// Three tabs are opened at the same time; each sees its page view and tracks. One more leaves at once.
+// Three tabs are opened at the same time, and one after them; each sees its page view and tracks.
 export async function openThreeTabs(stage, { without }) {
   const context = await stage.openContext({ pages: true }, { without })
   const tabs = await Promise.all([stage.openPage(context), stage.openPage(context), stage.openPage(context)])
@@ -16,15 +16,22 @@ export async function openThreeTabs(stage, { without }) {
   await Promise.all(tabs.map((tab) => tab.evaluate(() => window.eye.flush())))
   await stage.waitForRequests(1)
 
-  const hasty = await context.newPage()
-  await hasty.goto(`${stage.given.site}/hasty.html`)
-  await hasty.waitForURL('**/plain.html')
-
   const last = await stage.openPage(context)
   const [id] = await track(last, 1)
   await last.evaluate(() => window.eye.flush())
   await waitUntilWritten(last, [id])
   return { sessions: await Promise.all([...tabs, last].map(sessionOf)) }
+}
+
+// Some pages are left before they are done with anything.
+export async function leaveAtOnce(stage, { pages }) {
+  const context = await stage.openContext({ pages: true })
+  const page = await stage.openPage(context)
+  await page.evaluate(() => window.eye.flush())
+  for (let i = 0; i < pages; i++) {
+    await page.goto(`${stage.given.site}/hasty.html`)
+    await page.waitForURL('**/plain.html')
+  }
 }
 
 // Opens a page whose clock begins in the past, and goes forward only when it is told to.
