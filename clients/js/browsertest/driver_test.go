@@ -49,7 +49,7 @@ func startDriver(t testing.TB) *driver {
 	require.DirExists(t, "driver/node_modules/playwright-core", "run scripts/ensure-chromium")
 
 	d := &driver{waiting: map[int]chan reply{}, ended: make(chan struct{})}
-	d.command = exec.CommandContext(context.Background(), "node", "driver/main.mjs", t.TempDir()) //nolint:gosec // our own
+	d.command = exec.CommandContext(context.Background(), "node", "driver/main.mjs", t.TempDir())
 	d.command.Stderr = os.Stderr
 
 	var err error

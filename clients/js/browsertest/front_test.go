@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -215,10 +216,7 @@ func copyAnswer(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 		return
 	}
 
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
-
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	w.Write(answer.Body.Bytes()) //nolint:errcheck // the browser is gone
 }

@@ -4,6 +4,7 @@ package browsertest_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -141,6 +142,8 @@ func (c *count) add(other count) {
 	c.told += other.told
 }
 
+const tableHead = "fault\tcycles\ttracked\tin the queue\tstored\trejected\tlost\tdoubled\tgone\tverdicts told\t\n"
+
 // String returns the report.
 func (j *judgement) String() string {
 	var text strings.Builder
@@ -149,13 +152,13 @@ func (j *judgement) String() string {
 	fmt.Fprintf(&text, "at the end the queue was empty after %.1f s.\n\n", j.drained)
 
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "fault\tcycles\ttracked\tin the queue\tstored\trejected\tlost\tdoubled\tnot yet in the queue, gone with its page\tverdicts told\t")
+	io.WriteString(table, tableHead) //nolint:errcheck // into memory
 	for _, fault := range slices.Sorted(maps.Keys(j.byFault)) {
-		j.byFault[fault].print(table, fault)
+		io.WriteString(table, j.byFault[fault].row(fault)) //nolint:errcheck // into memory
 	}
 
-	j.total.print(table, "all")
-	table.Flush() //nolint:errcheck // into memory
+	io.WriteString(table, j.total.row("all")) //nolint:errcheck // into memory
+	table.Flush()                             //nolint:errcheck // into memory
 
 	for _, fault := range j.faults {
 		fmt.Fprintf(&text, "\nFAULT: %s", fault)
@@ -164,7 +167,8 @@ func (j *judgement) String() string {
 	return text.String()
 }
 
-func (c *count) print(table *tabwriter.Writer, fault string) {
-	fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
+// row returns a row of the report's table.
+func (c *count) row(fault string) string {
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
 		fault, c.cycles, c.tracked, c.written, c.stored, c.rejected, c.lost, c.doubled, c.gone, c.told)
 }

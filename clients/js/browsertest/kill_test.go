@@ -7,10 +7,12 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
@@ -119,31 +121,37 @@ func (o outcomes) finalRejections(event journalEntry) []string {
 
 func readOutcomes(t *testing.T, database *pgtest.Database) outcomes {
 	t.Helper()
-	ctx := context.Background()
 	pool := database.Pool(t)
 	found := outcomes{stored: map[int][]string{}, rejected: map[string][]string{}}
 
-	rows, err := pool.Query(ctx, `select (data->>'n')::int, event_id::text from event where category = 'kill'`)
-	require.NoError(t, err)
-	var n int
-	var id, code string
-	_, err = pgx.ForEachRow(rows, []any{&n, &id}, func() error {
-		found.stored[n] = append(found.stored[n], id)
-		return nil
-	})
-	require.NoError(t, err)
+	for _, row := range readPairs(t, pool, `select data->>'n', event_id::text from event where category = 'kill'`) {
+		n, err := strconv.Atoi(row.first)
+		require.NoError(t, err)
+		found.stored[n] = append(found.stored[n], row.second)
+	}
 
-	rows, err = pool.Query(ctx, `select coalesce(event_id::text, ''), code from rejection`)
-	require.NoError(t, err)
-	_, err = pgx.ForEachRow(rows, []any{&id, &code}, func() error {
+	for _, row := range readPairs(t, pool, `select event_id::text, code from rejection where event_id is not null`) {
 		// The answer of a rejection may have been lost, too.
-		if !slices.Contains(found.rejected[id], code) {
-			found.rejected[id] = append(found.rejected[id], code)
+		if !slices.Contains(found.rejected[row.first], row.second) {
+			found.rejected[row.first] = append(found.rejected[row.first], row.second)
 		}
-
-		return nil
-	})
-	require.NoError(t, err)
+	}
 
 	return found
+}
+
+// pair is a row of two texts.
+type pair struct{ first, second string }
+
+// readPairs returns the rows of a query of two texts.
+func readPairs(t *testing.T, pool *pgxpool.Pool, statement string) []pair {
+	t.Helper()
+	rows, err := pool.Query(context.Background(), statement)
+	require.NoError(t, err)
+	pairs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pair, err error) {
+		return p, row.Scan(&p.first, &p.second)
+	})
+	require.NoError(t, err)
+
+	return pairs
 }

@@ -46,9 +46,9 @@ func startProcess(t testing.TB, database *pgtest.Database) *process {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		p.kill()
-		p.log.Close()
+		require.NoError(t, p.log.Close())
 	})
-	require.NoError(t, p.start())
+	require.NoError(t, p.start(t.Context()))
 
 	return p
 }
@@ -76,11 +76,11 @@ func freeAddress(t testing.TB) string {
 func (p *process) url() string { return "http://" + p.address }
 
 // start starts the service, and returns when it is ready.
-func (p *process) start() error {
+func (p *process) start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	command := exec.CommandContext(context.Background(), p.program, "serve",
+	command := exec.CommandContext(context.WithoutCancel(ctx), p.program, "serve",
 		"--http-listen", p.address, "--ops-listen", p.ops, "--drain-delay", "0s", "--log-level", "warn")
 	command.Env = []string{"THEEYE_DATABASE_URL=" + p.dsn}
 	command.Stdout = p.log
@@ -91,13 +91,13 @@ func (p *process) start() error {
 
 	p.command = command
 
-	return p.awaitReady()
+	return p.awaitReady(ctx)
 }
 
-func (p *process) awaitReady() error {
+func (p *process) awaitReady(ctx context.Context) error {
 	const patience, step = 30 * time.Second, 20 * time.Millisecond
 
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
 	for {
@@ -109,7 +109,7 @@ func (p *process) awaitReady() error {
 		request.Close = true
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			io.Copy(io.Discard, response.Body) //nolint:errcheck // the status is all
-			response.Body.Close()
+			response.Body.Close()              //nolint:errcheck // it was read
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}
@@ -144,7 +144,7 @@ func (p *process) serveControl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	if err := p.start(); err != nil {
+	if err := p.start(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }

@@ -4,6 +4,7 @@ package browsertest_test
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"testing"
@@ -76,16 +77,17 @@ func makePublicKey(t testing.TB, database *pgtest.Database, origins []string) st
 func (b *testbed) revokedKey(t *testing.T) string {
 	t.Helper()
 	const keys = "/v1/applications/" + siteApplication + "/keys"
-	made := b.service.Do(t, http.MethodPost, keys, `{"public": true}`).JSON(t)
-	b.service.Do(t, http.MethodDelete, keys+"/"+made["key_id"].(string), "")
+	answer := b.service.Do(t, http.MethodPost, keys, `{"public": true}`)
+	var made access.CreatedKey
+	require.NoError(t, json.Unmarshal(answer.Body, &made))
+	b.service.Do(t, http.MethodDelete, keys+"/"+made.ID, "")
 
-	key := made["key"].(string)
 	require.Eventually(t, func() bool {
-		answer := b.service.Do(t, http.MethodPost, collectPath+"?key="+key, "[]", "Origin", b.site.origins()[0])
+		answer := b.service.Do(t, http.MethodPost, collectPath+"?key="+made.Text, "[]", "Origin", b.site.origins()[0])
 		return answer.Status == http.StatusUnauthorized
 	}, 10*time.Second, 20*time.Millisecond)
 
-	return key
+	return made.Text
 }
 
 // stage is what one test has for itself: a front, and so the events that went through it.
