@@ -89,7 +89,7 @@ export const createQueue = (
     let rows: Row[] = []
 
     const durable = await change((stored, writer) => {
-      rows = unsaved()
+      rows = unsaved().filter((row) => stored.every((other) => other.id != row.id))
       rows.map((row) => {
         finish(row.event, head)
         writer?.put(row)
