@@ -28,6 +28,6 @@ export const trackPages = (track: Track) => {
   addEventListener('popstate', move)
   addEventListener('pageshow', (event) => event.persisted && load())
 
-  if ((document as any).prerendering) document.addEventListener('prerenderingchange', load)
+  if ((document as any).prerendering) addEventListener('prerenderingchange', load)
   else load()
 }

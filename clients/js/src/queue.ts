@@ -1,9 +1,9 @@
 import { cut } from './event'
-import type { Event, Row, Verdict } from './event'
 import { NAME } from './idb'
 import { current, finish } from './session'
-import type { Head, Store, Writer } from './store'
 import { uuid } from './uuid'
+import type { Event, Row, Verdict } from './event'
+import type { Head, Store, Writer } from './store'
 
 export type Consent = 'granted' | 'pending' | 'denied'
 
@@ -49,11 +49,12 @@ export const createQueue = (
   send: (body: string, keepalive: boolean) => Promise<Response>,
   alone: (work: () => Promise<void>) => Promise<void>,
   denied?: boolean,
+  remembered?: Head,
   maxBytes = 1e6,
 ) => {
   let held: Row[] = [] // the rows that have no verdict, as far as this tab knows
-  const stats = { stored: 0, duplicate: 0, rejected: 0, conflict: 0, dropped: {} as Record<string, number> }
-  let head: Head = { id: '', ahead: 0, wait: 0 }
+  const stats = { stored: 0, duplicate: 0, rejected: 0, dropped: {} as Record<string, number> }
+  let head: Head = remembered || { id: '', ahead: 0, wait: 0 }
   let consent: Consent | undefined
   let limit = BUDGET
   let flying = 0 // bytes in requests that outlive the page
@@ -72,11 +73,11 @@ export const createQueue = (
 
   const change = (edit: (rows: Row[], writer?: Writer) => void) => {
     const apply = ([first = head, ...rows]: any[], writer?: Writer) => {
-      if (consent != 'granted') return
-
-      head = first
-      edit(rows, writer)
-      writer?.put(head)
+      if (consent == 'granted') {
+        head = first
+        edit(rows, writer)
+        writer?.put(head)
+      }
     }
 
     return store(apply).catch(() => apply([]))
@@ -130,10 +131,9 @@ export const createQueue = (
     rows.map((row) => (row.keepalive = 0))
     flying -= weight
 
-    const { status, headers } = response
-    const date = Date.parse(headers.get('date')!)
-    const pause = +headers.get('retry-after')! * 1e3 || 0
-    if (status == 413) limit /= 2
+    const date = Date.parse(response.headers.get('date')!)
+    const pause = Math.min(3e5, +response.headers.get('retry-after')! * 1e3 || 0)
+    if (response.status == 413) limit /= 2
 
     let left: [Row, Verdict][] = []
 
@@ -142,11 +142,11 @@ export const createQueue = (
       failures++
       // Date is in whole seconds. A clock that is behind is right: its times are in the past.
       if (date) head.ahead = sent - date > 1e3 ? sent - date : 0
-      if (pause) head.wait = sent + pause
+      head.wait = sent + pause
 
       rows.map((row, index) => {
         const verdict: Verdict | undefined = answer.results?.[index]
-        if (!verdict || (row.stored ? stored.every((other) => other.id != row.id) : !held.includes(row))) return
+        if (!verdict || [...stored, ...unsaved()].every((other) => other.id != row.id)) return
 
         failures = 0
         const time = Date.parse(row.event.timestamp)
@@ -160,11 +160,11 @@ export const createQueue = (
       })
     })
 
-    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 1e3 * 2 ** failures)
-    if (!answer.results) tell(options.onError, { status, code: answer.code })
+    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 2 ** failures * 1e3)
+    if (!answer.results) tell(options.onError, { status: response.status, code: answer.code })
 
     left.map(([row, verdict]) => {
-      held = held.filter((other) => other != row)
+      held = held.filter((other) => other.id != row.id)
       count(stats, verdict.status)
       tell(options.onVerdict, row.event, verdict)
     })
@@ -179,9 +179,12 @@ export const createQueue = (
       await sync()
 
       const wait = Math.max(resume, head.wait) - Date.now()
-      if (wait > 0 && wait < 864e5) return again(wait)
+      if (wait > 0 && wait < 6e5) return again(wait)
 
-      const rows = cut(held, limit)
+      const rows = cut(
+        held.filter((row) => row.event.session_id), // what is tracked meanwhile waits for the next transaction
+        limit,
+      )
       if (!rows[0]) return
 
       await deliver(rows)
@@ -228,7 +231,7 @@ export const createQueue = (
         held.map(() => count(stats.dropped, 'consent'))
         held = []
         delete head.session
-        tell(() => indexedDB.deleteDatabase(NAME))
+        tell(() => (delete localStorage[NAME], indexedDB.deleteDatabase(NAME)))
       }
     },
 
@@ -240,11 +243,15 @@ export const createQueue = (
 
     /** Sends what has no verdict while the page may end: at once, from memory. */
     pagehide() {
+      if (consent != 'granted') return
+
       const rows = cut(
         held.filter((row) => !row.keepalive),
         BUDGET - flying,
       )
-      if (consent == 'granted' && rows[0] && head.wait < Date.now()) deliver(rows)
+      if (head.wait < Date.now() && rows[0]) deliver(rows)
+
+      return head
     },
 
     session: () => current(head, Date.now()),
@@ -253,7 +260,6 @@ export const createQueue = (
       ...stats,
       queued: held.length,
       unsaved: unsaved().length,
-      dropped: { ...stats.dropped },
     }),
   }
 }
