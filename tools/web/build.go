@@ -29,7 +29,7 @@ func build(root string) (map[string][]byte, error) {
 
 // buildTests returns the built tests, by name: modules for Node, each with the sources it needs.
 func buildTests(root string) (map[string][]byte, error) {
-	tests, err := filepath.Glob(filepath.Join(root, "clients/js/test/*.test.ts"))
+	tests, err := filepath.Glob(filepath.Join(root, "clients/js/test/*.[tc]*.ts"))
 	if err != nil || len(tests) == 0 {
 		return nil, fmt.Errorf("finding the tests: %d, %w", len(tests), err)
 	}

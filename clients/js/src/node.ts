@@ -94,10 +94,10 @@ export const init = (options: Options): Client => {
   const drain = async (milliseconds: number) => {
     const deadline = Date.now() + milliseconds
 
-    while (queue.stats().queued && Date.now() < deadline) {
+    do {
       await within(deadline - Date.now(), queue.flush())
-      if (queue.stats().queued) await within(100)
-    }
+      if (queue.stats().queued) await within(Math.min(100, deadline - Date.now()))
+    } while (queue.stats().queued && Date.now() < deadline)
 
     queue.consent('pending')
     spool?.close()

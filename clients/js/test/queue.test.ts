@@ -197,7 +197,9 @@ test('without consent nothing is stored or sent, and events wait in memory', asy
   assert.deepEqual((JSON.parse(bodies[0]) as Event[]).map((event) => event.event_id), [id])
 })
 
-test('denied consent drops events, and takes no more', async () => {
+test('denied consent drops events, deletes the database, and takes no more', async () => {
+  const deleted: string[] = []
+  Object.assign(globalThis, { indexedDB: { deleteDatabase: (name: string) => deleted.push(name) } })
   const { queue, bodies } = start()
   queue.track('page', 'view')
   queue.consent('denied')
@@ -206,6 +208,7 @@ test('denied consent drops events, and takes no more', async () => {
   await queue.flush()
 
   assert.deepEqual(bodies, [])
+  assert.deepEqual(deleted, ['theeye'])
   assert.deepEqual(queue.stats().dropped, { consent: 2 })
 })
 
