@@ -126,7 +126,7 @@ export const init = (options: Options): Client => {
     close: (milliseconds = 5e3) => (closed ??= drain(milliseconds)),
 
     stats() {
-      const stats = queue.stats()
+      const stats = { conflict: 0, ...queue.stats() }
       if (late) stats.dropped.closed = late
 
       return stats
