@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
 	"github.com/tdewolff/minify/v2"
@@ -29,7 +32,7 @@ func build(root string) (map[string][]byte, error) {
 
 // buildTests returns the built tests, by name: modules for Node, each with the sources it needs.
 func buildTests(root string) (map[string][]byte, error) {
-	tests, err := filepath.Glob(filepath.Join(root, "clients/js/test/*.test.ts"))
+	tests, err := filepath.Glob(filepath.Join(root, "clients/js/test/*.[tc]*.ts"))
 	if err != nil || len(tests) == 0 {
 		return nil, fmt.Errorf("finding the tests: %d, %w", len(tests), err)
 	}
@@ -56,6 +59,10 @@ func bundle(root string, options api.BuildOptions, files map[string][]byte) erro
 	options.LegalComments = api.LegalCommentsNone
 	options.Outdir = "build"
 
+	if options.Platform == api.PlatformBrowser {
+		options.MangleProps, options.MangleCache = shortNames()
+	}
+
 	result := api.Build(options)
 	if len(result.Errors) > 0 {
 		messages := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
@@ -67,6 +74,17 @@ func bundle(root string, options api.BuildOptions, files map[string][]byte) erro
 	}
 
 	return nil
+}
+
+// shortNames returns the members that get shorter names, as a pattern, and those names. Pages and
+// later versions read what an earlier one stored: a name never changes, and never gets another
+// meaning.
+func shortNames() (pattern string, names map[string]any) {
+	names = map[string]any{
+		"ahead": "a", "begin": "b", "bytes": "s", "event": "e", "pagehide": "p", "wait": "w",
+	}
+
+	return "^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$", names
 }
 
 // module returns how an ES module of the npm package is built: readable, because those who

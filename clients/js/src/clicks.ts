@@ -14,7 +14,8 @@ export const trackActions = (track: Track, type: string, selector: string) =>
         if (key) data[key] = value
       }
 
-      track(...(element.dataset.eye!.split(/:(.*)/, 2) as [string, string]), data)
+      const [category, name] = element.dataset.eye!.split(/:(.*)/)
+      track(category, name, data)
     },
     true,
   )

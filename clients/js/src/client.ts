@@ -1,10 +1,9 @@
-import { browserStore, NAME } from './idb'
-import { createQueue } from './queue'
-import { traceparent } from './trace'
 import { trackActions } from './clicks'
+import { browserStore, NAME } from './idb'
 import { trackPages } from './pages'
-import type { Head } from './store'
+import { createQueue } from './queue'
 import type { Consent, QueueOptions, Stats } from './queue'
+import { traceparent } from './trace'
 
 export type Track = (category: string, name: string, data?: object) => string | undefined
 
@@ -41,33 +40,27 @@ export interface Client {
 /** Starts a client. Options may be strings, as attributes of a script element are. */
 export const init = (options: Options): Client => {
   const on = (name: 'pages' | 'clicks' | 'forms' | 'gpc') => options[name] + '' != 'false'
-  const url = options.url.replace(/\/?$/, '/v1/collect?key=' + options.key + '&traceparent=' + traceparent())
+  const trace = traceparent()
+  const url = options.url.replace(/\/?$/, '/v1/collect?key=' + options.key) + (trace ? '&traceparent=' + trace : '')
 
-  // Writes what the queue knew last, or reads it.
-  const remember = (head?: Head) => {
-    try {
-      return head ? (localStorage[NAME] = JSON.stringify(head)) : JSON.parse(localStorage[NAME])
-    } catch {}
-  }
-    const queue = createQueue(
+  const queue = createQueue(
     options,
     browserStore,
     (body, keepalive) =>
       fetch(url, { method: 'POST', body, keepalive, credentials: 'omit', signal: AbortSignal.timeout?.(3e4) }),
-    (work) => (navigator.locks?.request(NAME, work).catch(work) as Promise<void>) || work(),
+    (work) => (navigator.locks ? (navigator.locks.request(NAME, work).catch(work) as Promise<void>) : work()),
     on('gpc') && (navigator as any).globalPrivacyControl,
-    remember(),
   )
+  const { track, pagehide } = queue
 
   queue.consent(options.consent || 'granted')
-  if (on('pages')) trackPages(queue.track)
-  if (on('clicks')) trackActions(queue.track, 'click', '[data-eye]:not(form)')
-  if (on('forms')) trackActions(queue.track, 'submit', 'form[data-eye]')
+  if (on('pages')) trackPages(track)
+  if (on('clicks')) trackActions(track, 'click', '[data-eye]:not(form)')
+  if (on('forms')) trackActions(track, 'submit', 'form[data-eye]')
 
-  const leave = () => remember(queue.pagehide())
-  addEventListener('pagehide', leave)
-  addEventListener('visibilitychange', leave)
   addEventListener('online', queue.flush)
+  addEventListener('pagehide', pagehide)
+  addEventListener('visibilitychange', pagehide)
 
   return queue
 }

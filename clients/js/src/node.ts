@@ -94,10 +94,10 @@ export const init = (options: Options): Client => {
   const drain = async (milliseconds: number) => {
     const deadline = Date.now() + milliseconds
 
-    while (queue.stats().queued && Date.now() < deadline) {
+    do {
       await within(deadline - Date.now(), queue.flush())
-      if (queue.stats().queued) await within(100)
-    }
+      if (queue.stats().queued) await within(Math.min(100, deadline - Date.now()))
+    } while (queue.stats().queued && Date.now() < deadline)
 
     queue.consent('pending')
     spool?.close()
@@ -126,7 +126,7 @@ export const init = (options: Options): Client => {
     close: (milliseconds = 5e3) => (closed ??= drain(milliseconds)),
 
     stats() {
-      const stats = queue.stats()
+      const stats = { conflict: 0, ...queue.stats() }
       if (late) stats.dropped.closed = late
 
       return stats

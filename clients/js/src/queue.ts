@@ -1,9 +1,9 @@
 import { cut } from './event'
+import type { Event, Row, Verdict } from './event'
 import { NAME } from './idb'
 import { current, finish } from './session'
-import { uuid } from './uuid'
-import type { Event, Row, Verdict } from './event'
 import type { Head, Store, Writer } from './store'
+import { uuid } from './uuid'
 
 export type Consent = 'granted' | 'pending' | 'denied'
 
@@ -14,7 +14,8 @@ export interface Stats {
   stored: number
   duplicate: number
   rejected: number
-  conflict: number
+  /** Only a client with a secret key learns of conflicts; absent until there is one. */
+  conflict?: number
   /** Those of the queued events that only the memory of this page has. */
   unsaved: number
   dropped: Record<string, number>
@@ -34,6 +35,14 @@ export interface QueueOptions {
   onError?(failure: Failure): void
 }
 
+const safely = (work: () => unknown) => {
+  try {
+    work()
+  } catch {
+    // the browser refuses, or has nothing
+  }
+}
+
 /** The bytes of a body, and of all requests together that outlive a page: browsers allow 64 KiB. */
 const BUDGET = 6e4
 
@@ -49,12 +58,11 @@ export const createQueue = (
   send: (body: string, keepalive: boolean) => Promise<Response>,
   alone: (work: () => Promise<void>) => Promise<void>,
   denied?: boolean,
-  remembered?: Head,
   maxBytes = 1e6,
 ) => {
   let held: Row[] = [] // the rows that have no verdict, as far as this tab knows
   const stats = { stored: 0, duplicate: 0, rejected: 0, dropped: {} as Record<string, number> }
-  let head: Head = remembered || { id: '', ahead: 0, wait: 0 }
+  const head: Head = { ahead: 0, wait: 0 }
   let consent: Consent | undefined
   let limit = BUDGET
   let flying = 0 // bytes in requests that outlive the page
@@ -68,16 +76,16 @@ export const createQueue = (
     counters[name] = -~counters[name]
   }
 
-  // What a function of the page throws is reported there, and stops nothing here.
-  const tell = async (hook?: Function, ...args: unknown[]) => hook?.(...args)
+  /** Changes the head as all tabs know it. */
+  const remember = (edit: () => void) => {
+    safely(() => Object.assign(head, JSON.parse(localStorage[NAME])))
+    edit()
+    safely(() => (localStorage[NAME] = JSON.stringify(head)))
+  }
 
   const change = (edit: (rows: Row[], writer?: Writer) => void) => {
-    const apply = ([first = head, ...rows]: any[], writer?: Writer) => {
-      if (consent == 'granted') {
-        head = first
-        edit(rows, writer)
-        writer?.put(head)
-      }
+    const apply = (rows: Row[], writer?: Writer) => {
+      if (consent == 'granted') remember(() => edit(rows, writer))
     }
 
     return store(apply).catch(() => apply([]))
@@ -119,34 +127,40 @@ export const createQueue = (
   }
 
   const deliver = async (rows: Row[]) => {
-    const size = rows.reduce((size, row) => (finish(row.event, head), size + row.size), 0)
-    const keepalive = flying + size <= BUDGET
-    const weight = size + 6700 // so that no more than 9 fit
+    let size = 6700 // besides the events, so that no more than 9 requests fit
+    remember(() =>
+      rows.map((row) => {
+        finish(row.event, head)
+        size += row.bytes
+      }),
+    )
+    const keepalive = flying + size <= BUDGET + 6700
     const sent = Date.now()
 
-    flying += weight
+    flying += size
     rows.map((row) => (row.keepalive = keepalive))
     const response = await send(JSON.stringify(rows.map((row) => row.event)), keepalive).catch(Response.error)
     const answer = (await response.json().catch(() => 0)) || {} // somebody else may answer, or nobody
     rows.map((row) => (row.keepalive = 0))
-    flying -= weight
+    flying -= size
 
-    const date = Date.parse(response.headers.get('date')!)
-    const pause = Math.min(3e5, +response.headers.get('retry-after')! * 1e3 || 0)
-    if (response.status == 413) limit /= 2
+    const { status, headers } = response
+    const date = Date.parse(headers.get('date')!)
+    const pause = +headers.get('retry-after')! * 1e3 || 0
+    if (status == 413) limit /= 2
 
-    let left: [Row, Verdict][] = []
+    let left: (() => void)[] = []
 
     await change((stored, writer) => {
       left = []
       failures++
       // Date is in whole seconds. A clock that is behind is right: its times are in the past.
       if (date) head.ahead = sent - date > 1e3 ? sent - date : 0
-      head.wait = sent + pause
+      if (pause) head.wait = sent + pause
 
       rows.map((row, index) => {
         const verdict: Verdict | undefined = answer.results?.[index]
-        if (!verdict || [...stored, ...unsaved()].every((other) => other.id != row.id)) return
+        if (!verdict || (row.stored ? stored.every((other) => other.id != row.id) : !held.includes(row))) return
 
         failures = 0
         const time = Date.parse(row.event.timestamp)
@@ -156,18 +170,18 @@ export const createQueue = (
         }
 
         writer?.delete(row.id)
-        left.push([row, verdict])
+        left.push(() => {
+          held = held.filter((other) => other != row)
+          count(stats, verdict.status)
+          queueMicrotask(() => options.onVerdict?.(row.event, verdict))
+        })
       })
     })
 
-    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 2 ** failures * 1e3)
-    if (!answer.results) tell(options.onError, { status: response.status, code: answer.code })
+    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 1e3 * 2 ** failures)
+    if (!answer.results) queueMicrotask(() => options.onError?.({ status, code: answer.code }))
 
-    left.map(([row, verdict]) => {
-      held = held.filter((other) => other.id != row.id)
-      count(stats, verdict.status)
-      tell(options.onVerdict, row.event, verdict)
-    })
+    left.map((leave) => leave())
   }
 
   const drain = async () => {
@@ -179,12 +193,9 @@ export const createQueue = (
       await sync()
 
       const wait = Math.max(resume, head.wait) - Date.now()
-      if (wait > 0 && wait < 6e5) return again(wait)
+      if (wait > 0 && wait < 864e5) return again(wait)
 
-      const rows = cut(
-        held.filter((row) => row.event.session_id), // what is tracked meanwhile waits for the next transaction
-        limit,
-      )
+      const rows = cut(held, limit)
       if (!rows[0]) return
 
       await deliver(rows)
@@ -198,11 +209,11 @@ export const createQueue = (
       try {
         const id = uuid()
         const json = JSON.stringify({ event_id: id, category, name, data: data || {}, timestamp: new Date(), ...given })
-        const row: Row = { id, event: JSON.parse(json), size: new TextEncoder().encode(json).length + 60 } // and a session
+        const row: Row = { id, event: JSON.parse(json), bytes: new TextEncoder().encode(json).length + 60 } // and a session
         const reason =
           consent == 'denied'
             ? 'consent'
-            : row.size > BUDGET
+            : row.bytes > BUDGET
               ? 'too_large'
               : held.length >= (options.maxQueue || 1e3) || !cut([...held, row], maxBytes)[held.length]
                 ? 'full'
@@ -231,7 +242,10 @@ export const createQueue = (
         held.map(() => count(stats.dropped, 'consent'))
         held = []
         delete head.session
-        tell(() => (delete localStorage[NAME], indexedDB.deleteDatabase(NAME)))
+        safely(() => {
+          delete localStorage[NAME]
+          indexedDB.deleteDatabase(NAME)
+        })
       }
     },
 
@@ -243,15 +257,11 @@ export const createQueue = (
 
     /** Sends what has no verdict while the page may end: at once, from memory. */
     pagehide() {
-      if (consent != 'granted') return
-
       const rows = cut(
         held.filter((row) => !row.keepalive),
         BUDGET - flying,
       )
-      if (head.wait < Date.now() && rows[0]) deliver(rows)
-
-      return head
+      if (consent == 'granted' && rows[0] && head.wait < Date.now()) deliver(rows)
     },
 
     session: () => current(head, Date.now()),
@@ -260,6 +270,7 @@ export const createQueue = (
       ...stats,
       queued: held.length,
       unsaved: unsaved().length,
+      dropped: { ...stats.dropped },
     }),
   }
 }

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync,
 import { join, resolve } from 'node:path'
 import type { Row } from './event'
 import { dropLock, takeLock } from './lock'
-import type { Head, Store } from './store'
+import type { Store } from './store'
 
 /** A store in a folder of the disk. */
 export interface Spool {
@@ -11,10 +11,10 @@ export interface Spool {
   close(): void
 }
 
-type Rows = Map<string, Row | Head>
+type Rows = Map<string, Row>
 
 /** A part of a transaction. A line of the journal is a whole one: an array. */
-type Entry = { put: Row | Head } | { delete: string }
+type Entry = { put: Row } | { delete: string }
 
 const COMPACT = 4 << 20 // a journal below these bytes is not worth writing anew
 
@@ -96,10 +96,9 @@ export const openSpool = (folder: string, fsync: boolean): Spool => {
 
   return {
     store: async (edit) => {
-      const others = [...rows.values()].filter((row) => row.id)
       const entries: Entry[] = []
 
-      edit([rows.get('')!, ...others], {
+      edit([...rows.values()], {
         put: (row) => entries.push({ put: row }),
         delete: (id) => entries.push({ delete: id }),
       })

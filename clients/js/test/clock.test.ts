@@ -135,6 +135,54 @@ test('a session is one in all tabs, until 30 minutes without an event or 24 hour
   assert.equal(new Set(sessions.slice(4)).size, 2)
 })
 
+test('a page that is left at once is in the session of its visitor', async () => {
+  const store = new FakeStore()
+  const sessions = Array.from({ length: 5 }, () => {
+    const { queue, requests } = granted({}, store)
+    queue.track('page', 'view')
+    queue.pagehide()
+
+    return requests()[0][0].session_id
+  })
+
+  assert.equal(new Set(sessions).size, 1)
+})
+
+test('what is tracked while the store is busy is in the session of the page', async () => {
+  const { queue, service, requests } = granted()
+  const answers: (() => void)[] = []
+  service.answer = async (events) => {
+    await new Promise<void>((done) => answers.push(done))
+
+    return verdicts(events, () => ({ status: 'stored' }))
+  }
+
+  let flushed = false
+  for (let index = 0; index < 10; index++) {
+    await Promise.resolve()
+    queue.track('test', 'busy')
+  }
+  void queue.flush().then(() => (flushed = true))
+  while (!flushed) {
+    await settled()
+    answers.splice(0).forEach((answer) => answer())
+  }
+
+  assert.equal(requests().flat().length, 10)
+  assert.equal(new Set(requests().flat().map((event) => event.session_id)).size, 1)
+})
+
+test('without localStorage a session lasts as long as its page', async () => {
+  const { queue, requests } = granted()
+  Object.assign(globalThis, { localStorage: undefined })
+  for (let index = 0; index < 3; index++) {
+    queue.track('page', 'view')
+    await queue.flush()
+  }
+
+  assert.equal(new Set(requests().flat().map((event) => event.session_id)).size, 1)
+})
+
 test('a session ends when the clock was set back by more than 30 minutes', async () => {
   const { queue } = granted()
   queue.track('page', 'view')

@@ -1,19 +1,27 @@
 import type { Event, Row, Verdict } from '../src/event'
 import { createQueue } from '../src/queue'
 import type { Failure, QueueOptions } from '../src/queue'
-import type { Head, Store } from '../src/store'
+import type { Store } from '../src/store'
 
-/** A store as IndexedDB is one: a transaction at a time, copies in and out, all or nothing. */
+/**
+ * A store as IndexedDB is one: a transaction at a time, copies in and out, all or nothing. A new
+ * one is a new browser, with an empty localStorage.
+ */
 export class FakeStore {
   rows = new Map<string, string>()
+  local: Record<string, string> = {}
   /** Refuses what a transaction wants to write, after it has read. */
   full = false
   private last: Promise<unknown> = Promise.resolve()
 
+  constructor() {
+    Object.assign(globalThis, { localStorage: this.local })
+  }
+
   store: Store = (edit) => {
     const work = this.last.then(() => {
       const rows = new Map(this.rows)
-      const read = [...rows.keys()].sort().map((id) => JSON.parse(rows.get(id)!) as Row | Head)
+      const read = [...rows.keys()].sort().map((id) => JSON.parse(rows.get(id)!) as Row)
 
       edit(read, {
         put: (row) => rows.set(row.id, JSON.stringify(row)),
@@ -32,7 +40,7 @@ export class FakeStore {
 
   /** The events in the store. */
   get events(): Event[] {
-    return [...this.rows.entries()].filter(([id]) => id).map(([, row]) => (JSON.parse(row) as Row).event)
+    return [...this.rows.values()].map((row) => (JSON.parse(row) as Row).event)
   }
 }
 
@@ -57,6 +65,7 @@ export const start = (options: QueueOptions & { maxBytes?: number } = {}, store 
   const told: { verdicts: [Event, Verdict][]; failures: Failure[] } = { verdicts: [], failures: [] }
   const bodies: string[] = []
   const service = { answer: storeAll }
+  let last = Promise.resolve()
 
   const queue = createQueue(
     {
@@ -70,7 +79,7 @@ export const start = (options: QueueOptions & { maxBytes?: number } = {}, store 
 
       return service.answer(JSON.parse(body), body, keepalive)
     },
-    (work) => work(),
+    (work) => (last = last.then(work)),
     false,
     options.maxBytes,
   )

@@ -128,8 +128,8 @@ test('a change of data after track is not sent', async () => {
 
 test('a function of the page that throws stops nothing', async () => {
   const thrown: unknown[] = []
-  const others = process.rawListeners('unhandledRejection') as NodeJS.UnhandledRejectionListener[]
-  process.removeAllListeners('unhandledRejection').on('unhandledRejection', (error) => thrown.push(error))
+  const others = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[]
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error))
 
   const { queue } = granted({
     onVerdict() {
@@ -140,8 +140,8 @@ test('a function of the page that throws stops nothing', async () => {
   queue.track('test', 'two')
   await queue.flush()
   await settled()
-  process.removeAllListeners('unhandledRejection')
-  others.forEach((listener) => process.on('unhandledRejection', listener))
+  process.removeAllListeners('uncaughtException')
+  others.forEach((listener) => process.on('uncaughtException', listener))
 
   assert.equal(queue.stats().stored, 2)
   assert.equal(thrown.length, 2)
@@ -188,6 +188,7 @@ test('without consent nothing is stored or sent, and events wait in memory', asy
   queue.pagehide()
 
   assert.equal(store.rows.size, 0)
+  assert.deepEqual(store.local, {})
   assert.deepEqual(bodies, [])
   assert.equal(queue.session(), undefined)
   assert.equal(queue.stats().unsaved, 1)
@@ -197,15 +198,25 @@ test('without consent nothing is stored or sent, and events wait in memory', asy
   assert.deepEqual((JSON.parse(bodies[0]) as Event[]).map((event) => event.event_id), [id])
 })
 
-test('denied consent drops events, and takes no more', async () => {
-  const { queue, bodies } = start()
+test('denied consent drops events, erases what is stored, and takes no more', async () => {
+  const deleted: string[] = []
+  Object.assign(globalThis, { indexedDB: { deleteDatabase: (name: string) => deleted.push(name) } })
+  const before = granted()
+  before.queue.track('page', 'view')
+  await before.queue.flush()
+  assert.ok(before.store.local.theeye)
+
+  const { queue, store, bodies } = start({}, before.store)
   queue.track('page', 'view')
   queue.consent('denied')
   assert.equal(queue.track('page', 'view'), undefined)
+  assert.deepEqual(store.local, {})
   queue.consent('granted')
   await queue.flush()
 
   assert.deepEqual(bodies, [])
+  assert.deepEqual(deleted, ['theeye'])
+  assert.equal(queue.session(), undefined)
   assert.deepEqual(queue.stats().dropped, { consent: 2 })
 })
 
