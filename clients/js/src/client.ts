@@ -1,9 +1,9 @@
-import { trackActions } from './clicks'
-import { browserStore, NAME } from './idb'
-import { trackPages } from './pages'
-import { createQueue } from './queue'
-import type { Consent, QueueOptions, Stats } from './queue'
-import { traceparent } from './trace'
+import { trackActions } from './clicks.js'
+import { browserStore, NAME } from './idb.js'
+import { trackPages } from './pages.js'
+import { createQueue } from './queue.js'
+import type { Consent, QueueOptions, Stats } from './queue.js'
+import { traceparent } from './trace.js'
 
 export type Track = (category: string, name: string, data?: object) => string | undefined
 
@@ -48,7 +48,7 @@ export const init = (options: Options): Client => {
     browserStore,
     (body, keepalive) =>
       fetch(url, { method: 'POST', body, keepalive, credentials: 'omit', signal: AbortSignal.timeout?.(3e4) }),
-    (work) => (navigator.locks ? (navigator.locks.request(NAME, work).catch(work) as Promise<void>) : work()),
+    (work) => (navigator.locks?.request(NAME, work).catch(work) as Promise<void>) || work(),
     on('gpc') && (navigator as any).globalPrivacyControl,
   )
   const { track, pagehide } = queue

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
-import type { Event, Verdict } from '../src/event'
-import { answer, FakeStore, granted, settled, verdicts } from './fakes'
-import type { Answer } from './fakes'
+import type { Event, Verdict } from '../src/event.js'
+import { answer, FakeStore, granted, settled, verdicts } from './fakes.js'
+import type { Answer } from './fakes.js'
 
 const NOON = Date.UTC(2026, 5, 1, 12)
 const MINUTE = 60_000
@@ -211,6 +211,30 @@ test('no request is made before Retry-After, by timers, by flush, at pagehide or
   assert.equal(bodies.length + next.bodies.length, 1)
 
   mock.timers.tick(200)
+  await queue.flush()
+  assert.equal(bodies.length, 2)
+})
+
+test('a Retry-After of days is waited for, and not taken for none', async () => {
+  const { queue, service, bodies } = granted()
+  service.answer = () => answer(503, {}, { 'retry-after': String(2 * 24 * 3600) })
+  queue.track('test', 'waits')
+  await queue.flush()
+  await queue.flush()
+  assert.equal(bodies.length, 1)
+
+  mock.timers.setTime(NOON + 49 * HOUR)
+  await queue.flush()
+  assert.equal(bodies.length, 2)
+})
+
+test('a clock that was put back does not prolong Retry-After', async () => {
+  const { queue, service, bodies } = granted()
+  service.answer = () => answer(503, {}, { 'retry-after': '30' })
+  queue.track('test', 'waits')
+  await queue.flush()
+
+  mock.timers.setTime(NOON - 24 * HOUR)
   await queue.flush()
   assert.equal(bodies.length, 2)
 })

@@ -11,9 +11,9 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Event } from '../src/event'
-import { init } from '../src/node'
-import type { Client, Options } from '../src/node'
+import type { Event } from '../src/event.js'
+import { init } from '../src/node.js'
+import type { Client, Options } from '../src/node.js'
 
 const SESSION = '018f0000-0000-7000-8000-000000000000'
 const child = (name: string) => fileURLToPath(new URL(`${name}.child.js`, import.meta.url))
@@ -115,13 +115,13 @@ test('a spool keeps events for the next client', async (t) => {
   service.up = false
   const first = start(t, { url: service.url, key: 'eye_abc', spool })
   const ids = Array.from({ length: 50 }, () => first.track(SESSION, 'test', 'kept'))
-  await first.flush()
   assert.equal(await first.close(0), 50)
 
   service.up = true
   const second = start(t, { url: service.url, key: 'eye_abc', spool })
   await second.flush()
-  assert.equal(second.stats().stored, 50)
+  // The last request of the first client may have come in when the service was up again.
+  assert.equal(second.stats().stored + second.stats().duplicate, 50)
   assert.deepEqual([...service.stored.keys()].sort(), ids.sort())
 })
 
