@@ -86,6 +86,7 @@ func TestPublicLimiterIsSharedByRequests(t *testing.T) {
 	group.Wait()
 	require.EqualValues(t, 1000, allowed.Load())
 }
+
 // A host with a network of IPv6 addresses is held to one limit.
 func TestPublicLimiterCountsAnIPv6NetworkAsOnePeer(t *testing.T) {
 	t.Parallel()
