@@ -114,6 +114,11 @@ docs: ensure-postgres ## Write the pages that are generated from the code
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 	$(GO) test -count=1 -run 'TestSettingsAreDocumented' ./internal/config -update
 
+# The script that the service serves, which is committed, and the npm package.
+.PHONY: sdk
+sdk: ensure-go ## Write the client for browsers and Node: clients/js/dist, and the script that the service embeds
+	$(GO) run -C tools/web .
+
 PROMETHEUS ?= http://127.0.0.1:9090
 
 .PHONY: pictures

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/the-eye-events/the-eye/internal/browsersdk"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 	"github.com/the-eye-events/the-eye/migrations"
@@ -254,7 +255,7 @@ func TestMigrateDownWaits(t *testing.T) {
 	reader, err := database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = reader.Rollback(context.Background()) }) // it may have ended
-	_, err = reader.Exec(t.Context(), "select from erasure")
+	_, err = reader.Exec(t.Context(), "select from api_key")
 	require.NoError(t, err)
 
 	r := start(t, []string{"THEEYE_DATABASE_URL=" + database.DSN()}, "migrate", "down", "--yes")
@@ -283,6 +284,18 @@ func TestApplicationsAndKeys(t *testing.T) {
 	key := ask("key", "create", "shop", "--scope", "read", "--scope", "ingest", "--description", "a test")
 	client.Key = fmt.Sprint(key["key"])
 	require.True(t, strings.HasPrefix(client.Key, "eye_"), "%v", key)
+	public := ask("key", "create", "shop", "--public", "--rate-limit", "7", "--registered-only")
+	require.True(t, strings.HasPrefix(fmt.Sprint(public["key"]), "eyp_"), "%v", public)
+	require.InDelta(t, 7, public["rate_limit"], 0)
+	require.Equal(t, true, public["registered_only"])
+	_, printed, explained := finish(t, environ, "key", "create", "shop", "--public")
+	require.Regexp(t, `^eyp_\w+\n$`, printed, "scripts take standard output for the key")
+	require.Contains(t, explained, `data-key="`+strings.TrimSpace(printed)+`"`)
+	require.Contains(t, explained, browsersdk.Integrity())
+	require.NotContains(t, explained, "no allowed origins")
+	ask("app", "create", "closed")
+	_, _, explained = finish(t, environ, "key", "create", "closed", "--public")
+	require.Contains(t, explained, "theeye app update closed --allowed-origin https://www.example.com")
 	status := func() int { return client.Do(t, http.MethodGet, "/v1/sessions", "").Status }
 	becomes := func(want int) {
 		t.Helper()

@@ -52,7 +52,7 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	r := startDev(t, at)
 	greeting := r.log.String()
 	post := greeting[strings.Index(greeting, "  curl"):strings.Index(greeting, "Read it back:")]
-	read := greeting[strings.LastIndex(greeting, "  curl"):strings.Index(greeting, "The keys of")]
+	read := greeting[strings.LastIndex(greeting, "  curl"):strings.Index(greeting, "Send from a page")]
 	require.Contains(t, shell(t, at, post), `"status":"stored","sequence":1`)
 	require.Contains(t, shell(t, at, read), `"name":"pageview"`)
 

@@ -183,7 +183,7 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 		keys[s.Key], sections[section], variables[s.Env], variables[s.Env+"_FILE"] = true, true, true, true
 	}
 
-	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY"} {
+	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY", "THEEYE_PUBLIC_KEY"} {
 		variables[name] = true // of clients, in dev.env
 	}
 

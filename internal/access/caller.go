@@ -11,6 +11,7 @@ type Caller struct {
 	KeyID            string
 	Scopes           []Scope
 	OrganisationWide bool
+	PublicUse
 }
 
 // HasScope reports whether the key has a scope. Admin has all of them.
@@ -22,4 +23,10 @@ func (c *Caller) HasScope(scope Scope) bool {
 // events of every application and not only its own.
 func (c *Caller) ReadsAll() (all bool) {
 	return c.OrganisationWide || slices.Contains(c.Scopes, ScopeAdmin)
+}
+
+// MayCollectFrom reports whether a public key may be used by a request that has this Origin
+// header; "" means that it has none.
+func (c *Caller) MayCollectFrom(origin string) bool {
+	return c.AnyOrigin || c.Application.AllowsOrigin(origin)
 }

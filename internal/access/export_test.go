@@ -7,3 +7,6 @@ func (f *FailureLimiter) Peers() int {
 
 	return len(f.fullAt)
 }
+
+// Len returns how many addresses the limiter remembers.
+func (l *PublicLimiter) Len() int { return len(l.buckets) }

@@ -40,7 +40,8 @@ func TestKeyIsShownAsTheContractHasIt(t *testing.T) {
 		ID: oldID, Application: "shop", Scopes: []access.Scope{"ingest"}, Description: "web", CreatedAt: at,
 	}
 	const bare = `{"key_id": "` + oldID + `", "application": "shop", "scopes": ["ingest"], "organisation_wide": false,
-		"description": "web", "created_at": "2026-01-02T03:00:00.000005Z", "expires_at": null, "revoked_at": null`
+		"description": "web", "created_at": "2026-01-02T03:00:00.000005Z", "expires_at": null, "revoked_at": null,
+		"public": false, "any_origin": false, "registered_only": false, "rate_limit": null`
 	require.JSONEq(t, bare+`}`, render(t, key))
 	require.JSONEq(t, bare+`, "key": "`+oldKey+`"}`, render(t, access.CreatedKey{Key: key, Text: oldKey}))
 	require.JSONEq(t, bare+`}`, render(t, access.HashedKey{Key: key, ApplicationID: 7, Hash: [32]byte{1}}),

@@ -37,14 +37,34 @@ type Key struct {
 	CreatedAt        time.Time  `json:"created_at"`
 	ExpiresAt        *time.Time `json:"expires_at"`
 	RevokedAt        *time.Time `json:"revoked_at"`
+	PublicUse
 }
+
+// PublicUse says whether a key is public, and what that allows. A public key stands in pages
+// and apps, where everybody can read it. It has no scopes: all it may do is to collect events.
+type PublicUse struct {
+	Public bool `json:"public"`
+	// AnyOrigin lets the key be used from every web origin, and from programs that have
+	// none, instead of the allowed origins of its application.
+	AnyOrigin bool `json:"any_origin"`
+	// RegisteredOnly rejects events of unregistered types.
+	RegisteredOnly bool `json:"registered_only"`
+	// RateLimit is in events a second from one address. Only public keys have one.
+	RateLimit *int `json:"rate_limit"`
+}
+
+// DefaultPublicRate is the rate limit of a public key that was created without one.
+const DefaultPublicRate = 50
 
 // KeySpec describes a key to create.
 type KeySpec struct {
+	// Scopes are absent from the spec of a public key.
 	Scopes           []Scope    `json:"scopes"`
 	OrganisationWide bool       `json:"organisation_wide"`
 	Description      string     `json:"description"`
 	ExpiresAt        *time.Time `json:"expires_at"`
+	// PublicUse has a RateLimit of DefaultPublicRate unless one is given.
+	PublicUse
 }
 
 // CreatedKey is a key together with its text, which cannot be retrieved again.

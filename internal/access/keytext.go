@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 )
 
-// A key's text is `eye_<id>_<secret><checksum>`. Secret scanners find the prefix, a
-// double click selects the whole text, and the checksum exposes mistyped and made-up
-// keys without a look-up. 32 characters of base62 are 190 bits, too many to guess, so a
-// fast hash is safe.
+// A key's text is `eye_<id>_<secret><checksum>`, that of a public key begins with `eyp_`.
+// Secret scanners find the prefix, a double click selects the whole text, and the checksum
+// exposes mistyped and made-up keys without a look-up. 32 characters of base62 are 190 bits,
+// too many to guess, so a fast hash is safe. It covers the prefix: no key becomes one of the
+// other kind.
 const (
-	keyPrefix      = "eye_"
+	keyPrefix       = "eye_"
+	publicKeyPrefix = "eyp_"
+
 	keyIDLength    = 12
 	secretLength   = 32
 	checksumLength = 6
@@ -26,11 +30,16 @@ const (
 	fairBytes = 256 / len(base62Digits) * len(base62Digits)
 )
 
-// NewKey makes a key from a source of randomness: its text, its public id, and the hash
-// to store. It fails only when the source does.
-func NewKey(rand io.Reader) (text, id string, hash [32]byte, err error) {
+// NewKey makes a key from a source of randomness: its text, its id, which may appear in logs,
+// and the hash to store. It fails only when the source does.
+func NewKey(rand io.Reader, public bool) (text, id string, hash [32]byte, err error) {
 	key := make([]byte, 0, keyLength)
-	key = append(key, keyPrefix...)
+	if public {
+		key = append(key, publicKeyPrefix...)
+	} else {
+		key = append(key, keyPrefix...)
+	}
+
 	if key, err = appendRandom(key, rand, keyIDLength); err != nil {
 		return "", "", hash, err
 	}
@@ -45,10 +54,17 @@ func NewKey(rand io.Reader) (text, id string, hash [32]byte, err error) {
 	return string(key), string(key[len(keyPrefix):keyIDEnd]), sha256.Sum256(key), nil
 }
 
-// ParseKey reads a key's text and returns its public id and the hash of the whole text.
-// It is not ok when the text is not written like a key or its checksum does not match.
+// IsPublicKey reports whether a text begins like that of a public key.
+func IsPublicKey(text string) bool { return strings.HasPrefix(text, publicKeyPrefix) }
+
+// ParseKey reads a key's text and returns its id and the hash of the whole text. It is not
+// ok when the text is not written like a key or its checksum does not match.
 func ParseKey(text string) (id string, hash [32]byte, ok bool) {
-	if len(text) != keyLength || text[:len(keyPrefix)] != keyPrefix || text[keyIDEnd] != '_' {
+	if len(text) != keyLength || text[keyIDEnd] != '_' {
+		return "", hash, false
+	}
+
+	if !strings.HasPrefix(text, keyPrefix) && !IsPublicKey(text) {
 		return "", hash, false
 	}
 

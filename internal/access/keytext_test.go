@@ -34,7 +34,7 @@ func TestKeyRoundTrip(t *testing.T) {
 	shape := regexp.MustCompile(`^eye_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}$`)
 	seen := map[string]bool{}
 	for range 2000 {
-		text, id, hash, err := access.NewKey(rand.Reader)
+		text, id, hash, err := access.NewKey(rand.Reader, false)
 		require.NoError(t, err)
 		require.Regexp(t, shape, text)
 		require.Equal(t, sha256.Sum256([]byte(text)), hash)
@@ -61,7 +61,7 @@ func TestEveryChangeOfOneCharacterIsRefused(t *testing.T) {
 	t.Parallel()
 	source := chaos()
 	for range 20 {
-		text, _, _, err := access.NewKey(source)
+		text, _, _, err := access.NewKey(source, false)
 		require.NoError(t, err)
 		changed := []byte(text)
 		for at := range changed {
@@ -84,7 +84,7 @@ func TestMistypedKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	source := chaos()
 	for range 200 {
-		text, _, _, err := access.NewKey(source)
+		text, _, _, err := access.NewKey(source, false)
 		require.NoError(t, err)
 		for at := range len(text) {
 			_, _, ok := access.ParseKey(text[:at] + text[at+1:])
@@ -124,7 +124,7 @@ func TestKeysAreUnbiased(t *testing.T) {
 	source := chaos()
 	counts := map[byte]int{}
 	for range keys {
-		text, _, _, err := access.NewKey(source)
+		text, _, _, err := access.NewKey(source, false)
 		require.NoError(t, err)
 		for _, c := range []byte(text[4:16] + text[17:49]) {
 			counts[c]++
@@ -150,18 +150,18 @@ func TestNewKeySaysThatItsSourceFailed(t *testing.T) {
 		iotest.ErrReader(broken),
 		io.MultiReader(io.LimitReader(chaos(), 20), iotest.ErrReader(broken)),
 	} {
-		text, _, _, err := access.NewKey(source)
+		text, _, _, err := access.NewKey(source, false)
 		require.ErrorIs(t, err, broken)
 		require.Empty(t, text)
 	}
 
-	_, _, _, err := access.NewKey(io.LimitReader(chaos(), 20))
+	_, _, _, err := access.NewKey(io.LimitReader(chaos(), 20), false)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 func TestNewKeyReadsShortReads(t *testing.T) {
 	t.Parallel()
-	text, _, _, err := access.NewKey(iotest.OneByteReader(chaos()))
+	text, _, _, err := access.NewKey(iotest.OneByteReader(chaos()), false)
 	require.NoError(t, err)
 	_, _, ok := access.ParseKey(text)
 	require.True(t, ok)

@@ -55,7 +55,7 @@ func (l *Limiter) Allow(application *Application, n int) (wait time.Duration, ok
 		l.buckets[application.ID] = b
 	}
 
-	return b.takeEvents(now, rate, n)
+	return b.takeEvents(now, rate, n, bucketSize)
 }
 
 // RemainingEvents returns how many events the application could send at once now.
@@ -68,15 +68,21 @@ func (l *Limiter) RemainingEvents(application *Application) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	free := bucketSize
-	if b := l.buckets[application.ID]; b != nil {
-		free = max(bucketSize-max(b.fullAt.Sub(now), 0), 0)
-	}
-
-	return int(free * time.Duration(*application.RateLimit) / time.Second)
+	return l.buckets[application.ID].remainingEvents(now, *application.RateLimit, bucketSize)
 }
 
-func (b *bucket) takeEvents(now time.Time, rate, n int) (wait time.Duration, ok bool) {
+// remainingEvents returns how many events can pass now at this rate. A nil bucket is full.
+func (b *bucket) remainingEvents(now time.Time, rate int, size time.Duration) int {
+	free := size
+	if b != nil {
+		free = max(size-max(b.fullAt.Sub(now), 0), 0)
+	}
+
+	return int(free * time.Duration(rate) / time.Second)
+}
+
+// takeEvents takes n events out of a bucket of this size, given as the time to fill it.
+func (b *bucket) takeEvents(now time.Time, rate, n int, size time.Duration) (wait time.Duration, ok bool) {
 	taken := max(b.fullAt.Sub(now), 0)
 	if rate > b.rate {
 		// At a higher rate the same events are refilled faster. At a lower rate they
@@ -87,7 +93,7 @@ func (b *bucket) takeEvents(now time.Time, rate, n int) (wait time.Duration, ok 
 
 	b.rate = rate
 	price := time.Duration(n) * time.Second / time.Duration(rate)
-	wait = max(taken+min(price, bucketSize)-bucketSize, 0)
+	wait = max(taken+min(price, size)-size, 0)
 	if wait == 0 {
 		taken += price
 	}

@@ -112,7 +112,7 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 		return CreatedKey{}, err
 	}
 
-	text, id, hash, err := NewKey(r.deps.Rand)
+	text, id, hash, err := NewKey(r.deps.Rand, spec.Public)
 	if err != nil {
 		return CreatedKey{}, err
 	}
@@ -125,6 +125,7 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 			OrganisationWide: spec.OrganisationWide,
 			Description:      spec.Description,
 			ExpiresAt:        spec.ExpiresAt,
+			PublicUse:        spec.PublicUse,
 		},
 		Hash: hash,
 	})

@@ -87,7 +87,7 @@ func (s *fakeStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 // add makes a key of an application and returns its text.
 func (s *fakeStore) add(t testing.TB, application access.Application, edit func(*access.HashedKey)) string {
 	t.Helper()
-	text, id, hash, err := access.NewKey(chaosOf(application.Name))
+	text, id, hash, err := access.NewKey(chaosOf(application.Name), false)
 	require.NoError(t, err)
 	key := access.HashedKey{
 		Key:           access.Key{ID: id, Application: application.Name, Scopes: []access.Scope{access.ScopeIngest}},

@@ -17,6 +17,8 @@ const (
 	MaxNameLength = 128
 	// MaxRateLimit bounds a rate limit, in events a second.
 	MaxRateLimit = 1_000_000_000
+	// MaxPublicRate bounds the rate limit of a public key, in events a second.
+	MaxPublicRate = 1_000_000
 	// MaxOrigins bounds the allowed origins of an application.
 	MaxOrigins = 100
 	// MaxDescriptionLength bounds a key's description, in characters.
@@ -60,7 +62,13 @@ func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 // of its violations. A key must not have expired by now.
 func (s KeySpec) Validate(now time.Time) (KeySpec, error) {
 	var found violations
-	found.checkScopes(s.Scopes)
+	if s.Public {
+		found.checkPublicKey(&s)
+	} else {
+		found.checkScopes(s.Scopes)
+		found.checkPrivateKey(&s.PublicUse)
+	}
+
 	found.checkDescription(s.Description)
 	if s.ExpiresAt != nil {
 		// The stored time and the time in the answer must not differ.
@@ -167,6 +175,44 @@ func (v *violations) checkScopes(scopes []Scope) {
 		if !scope.isKnown() || slices.Contains(scopes[:i], scope) {
 			v.add("/scopes/"+strconv.Itoa(i), fault.CodeInvalidRequest, rule)
 		}
+	}
+}
+
+// checkPublicKey sets the rate limit of a public key, if the spec has none.
+func (v *violations) checkPublicKey(s *KeySpec) {
+	if len(s.Scopes) > 0 {
+		v.add("/scopes", fault.CodeInvalidRequest, "a public key has no scopes: it may only collect events; leave scopes out")
+	}
+
+	if s.OrganisationWide {
+		v.add("/organisation_wide", fault.CodeInvalidRequest, "a public key cannot read, so it cannot be organisation-wide")
+	}
+
+	if s.RateLimit == nil {
+		limit := DefaultPublicRate
+		s.RateLimit = &limit
+	}
+
+	if *s.RateLimit < 1 || *s.RateLimit > MaxPublicRate {
+		v.add("/rate_limit", fault.CodeNumberOutOfRange,
+			fmt.Sprintf("the rate_limit of a public key is from 1 to %d events a second from one address", MaxPublicRate))
+	}
+
+	s.Scopes = []Scope{}
+}
+
+func (v *violations) checkPrivateKey(use *PublicUse) {
+	const rule = "only a public key has this; add public: true, or leave it out"
+	if use.AnyOrigin {
+		v.add("/any_origin", fault.CodeInvalidRequest, rule)
+	}
+
+	if use.RegisteredOnly {
+		v.add("/registered_only", fault.CodeInvalidRequest, rule)
+	}
+
+	if use.RateLimit != nil {
+		v.add("/rate_limit", fault.CodeInvalidRequest, "only a public key has a rate limit of its own; that of the application holds for all its keys")
 	}
 }
 

@@ -59,7 +59,7 @@ func newIndex(snapshot *Snapshot) *index {
 		x.keys[k.ID] = &credential{
 			hash: k.Hash,
 			caller: Caller{
-				Application: application, KeyID: k.ID, Scopes: k.Scopes, OrganisationWide: k.OrganisationWide,
+				Application: application, KeyID: k.ID, Scopes: k.Scopes, OrganisationWide: k.OrganisationWide, PublicUse: k.PublicUse,
 			},
 			inactive:  k.RevokedAt != nil || application == nil || application.Disabled,
 			expiresAt: k.ExpiresAt,

@@ -33,6 +33,7 @@ type demoEnv struct {
 	ingestKey   string
 	readKey     string
 	adminKey    string
+	publicKey   string
 }
 
 func (d *demoEnv) variables() [][2]string {
@@ -42,11 +43,12 @@ func (d *demoEnv) variables() [][2]string {
 		{"THEEYE_INGEST_KEY", d.ingestKey},
 		{"THEEYE_READ_KEY", d.readKey},
 		{"THEEYE_ADMIN_KEY", d.adminKey},
+		{"THEEYE_PUBLIC_KEY", d.publicKey},
 		{"THEEYE_DATABASE_URL", d.databaseURL},
 	}
 }
 
-// createDemoKeys creates the application demo and its three keys. It reuses the keys of the
+// createDemoKeys creates the application demo and its keys. It reuses the keys of the
 // last start while they are valid; only the file has their text.
 func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv, error) {
 	before := readEnv(path)
@@ -65,21 +67,19 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 		for _, want := range []struct {
 			text     *string
 			variable string
-			scope    access.Scope
+			spec     access.KeySpec
 		}{
-			{&d.ingestKey, "THEEYE_INGEST_KEY", access.ScopeIngest},
-			{&d.readKey, "THEEYE_READ_KEY", access.ScopeRead},
-			{&d.adminKey, "THEEYE_ADMIN_KEY", access.ScopeAdmin},
+			{&d.ingestKey, "THEEYE_INGEST_KEY", access.KeySpec{Scopes: []access.Scope{access.ScopeIngest}}},
+			{&d.readKey, "THEEYE_READ_KEY", access.KeySpec{Scopes: []access.Scope{access.ScopeRead}, OrganisationWide: true}},
+			{&d.adminKey, "THEEYE_ADMIN_KEY", access.KeySpec{Scopes: []access.Scope{access.ScopeAdmin}}},
+			{&d.publicKey, "THEEYE_PUBLIC_KEY", access.KeySpec{PublicUse: access.PublicUse{Public: true, AnyOrigin: true}}}, // a page may be a file
 		} {
 			if *want.text = before[want.variable]; isValidKey(*want.text, stored) {
 				continue
 			}
 
-			created, err := r.CreateKey(ctx, demoName, access.KeySpec{
-				Scopes:           []access.Scope{want.scope},
-				OrganisationWide: want.scope == access.ScopeRead,
-				Description:      demoDescription,
-			})
+			want.spec.Description = demoDescription
+			created, err := r.CreateKey(ctx, demoName, want.spec)
 			if err != nil {
 				return err
 			}
@@ -172,11 +172,15 @@ Read it back:
   curl -sS %[1]s/v1/sessions/0190163d-8694-739b-aea5-966c26f8ad91/events \
     -H 'Authorization: Bearer %[3]s'
 
+Send from a page, even one that is a file:
+
+  <script src="%[1]s/eye.js" data-key="%[6]s" async></script>
+
 The keys of the application "demo" are in %[4]s: source it.
 The data is in %[5]s.
 Ctrl-C stops the service and its Postgres; the data stays.
 
-`, d.url, d.ingestKey, d.readKey, path, d.dataDir)
+`, d.url, d.ingestKey, d.readKey, path, d.dataDir, d.publicKey)
 	if err != nil {
 		return fmt.Errorf("print the greeting: %w", err)
 	}

@@ -112,7 +112,7 @@ func (g settingText) readContent() (string, error) {
 // called theeye.
 func isForeignVariable(variable, text string) bool {
 	switch variable {
-	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
+	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_PUBLIC_KEY", "THEEYE_KEY":
 		return true
 	}
 

@@ -11,7 +11,7 @@ import (
 func TestVariablesOfOthersAreIgnored(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Sources{Environ: []string{
-		"THEEYE_URL=http://127.0.0.1:8080", "THEEYE_OPS_URL=http://127.0.0.1:8081", "THEEYE_INGEST_KEY=a", "THEEYE_READ_KEY=b", "THEEYE_ADMIN_KEY=c", "THEEYE_KEY=d",
+		"THEEYE_URL=http://127.0.0.1:8080", "THEEYE_OPS_URL=http://127.0.0.1:8081", "THEEYE_INGEST_KEY=a", "THEEYE_READ_KEY=b", "THEEYE_ADMIN_KEY=c", "THEEYE_PUBLIC_KEY=e", "THEEYE_KEY=d",
 		// A Service called theeye, and others that begin with it.
 		"THEEYE_SERVICE_HOST=10.0.0.1", "THEEYE_SERVICE_PORT=80", "THEEYE_SERVICE_PORT_HTTP=80",
 		"THEEYE_PORT=tcp://10.0.0.1:80", "THEEYE_PORT_80_TCP=tcp://10.0.0.1:80", "THEEYE_PORT_80_TCP_PROTO=tcp",

@@ -34,6 +34,7 @@ func allChecks() []check {
 		schemaChecks(),
 		upkeepChecks(),
 		accessChecks(),
+		publicKeyChecks(),
 		clockChecks(),
 		serviceChecks(),
 		opsChecks(),

@@ -262,6 +262,21 @@ func TestARoleWithoutPrivileges(t *testing.T) {
 	requireFound(t, r, "database.schema", doctor.OK, "current")
 }
 
+func TestPublicKeysThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, pgtest.New(t))
+	requireFound(t, p.examine(t), "access.public_types", doctor.OK, "no public key")
+	p.exec(t, `insert into application (name) values ('shop')`,
+		`insert into api_key (key_id, application_id, secret_hash, scopes, public, rate_limit)
+			select 'ABCDEFGHIJKL', application_id, sha256('x'), '{}', true, 50 from application`)
+	requireFound(t, p.examine(t), "access.public_origins", doctor.Warning, "ABCDEFGHIJKL of shop")
+	requireFound(t, p.examine(t), "access.public_types", doctor.Warning, "ABCDEFGHIJKL of shop")
+	p.exec(t, `update application set allowed_origins = '{https://shop.example}'`)
+	requireFound(t, p.examine(t), "access.public_origins", doctor.OK, "1 public keys")
+	p.exec(t, `update application set disabled = true`)
+	requireFound(t, p.examine(t), "access.public_types", doctor.OK, "no public key")
+}
+
 func TestTransactionsAndLocksThatHold(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t, pgtest.New(t))

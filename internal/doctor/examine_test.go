@@ -273,6 +273,11 @@ func TestJudgement(t *testing.T) {
 		{"database.encoding", broken, "LATIN1, not UTF8", database(func(d *doctor.Database) { d.Server.Value.Encoding = "LATIN1" })},
 		{"database.encoding", broken, "client_encoding = SQL_ASCII", database(func(d *doctor.Database) { d.Server.Value.ClientEncoding = "SQL_ASCII" })},
 		{"privileges.superuser", warned, "eye", database(func(d *doctor.Database) { d.Privileges.Value.Superuser = true })},
+		{"access.public_origins", doctor.OK, "", database(func(d *doctor.Database) { d.PublicKeys.Value = publicKeys(3, true, true) })},
+		{"access.public_origins", warned, "ABC of shop", database(func(d *doctor.Database) { d.PublicKeys.Value = publicKeys(3, false, true) })},
+		{"access.public_types", doctor.OK, "", database(func(d *doctor.Database) { d.PublicKeys.Value = publicKeys(3, true, false) })},
+		{"access.public_types", warned, "any name and content", database(func(d *doctor.Database) { d.PublicKeys.Value = publicKeys(0, true, false) })},
+		{"access.public_types", warned, "is rejected", database(func(d *doctor.Database) { d.PublicKeys.Value = publicKeys(0, true, true) })},
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},
 		{"clock.database", broken, "ahead of", database(func(d *doctor.Database) { d.Clock.Value.Ahead = 6 * time.Second })},
 		{"clock.database", doctor.OK, "", database(func(d *doctor.Database) {
@@ -379,4 +384,12 @@ func TestDocs(t *testing.T) {
 	}
 
 	require.Equal(t, doctor.RenderMarkdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
+}
+
+// publicKeys are one public key, and a number of registered event types.
+func publicKeys(types int, hasOrigins, registeredOnly bool) doctor.PublicKeys {
+	return doctor.PublicKeys{
+		Keys:  []doctor.PublicKey{{ID: "ABC", Application: "shop", HasOrigins: hasOrigins, RegisteredOnly: registeredOnly}},
+		Types: types,
+	}
 }

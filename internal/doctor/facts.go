@@ -32,6 +32,7 @@ type Database struct {
 	Sizes        Fact[Sizes]
 	Privileges   Fact[Privileges]
 	Trust        Fact[Trust]
+	PublicKeys   Fact[PublicKeys]
 	Clock        Fact[Clock]
 }
 

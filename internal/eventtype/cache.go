@@ -168,6 +168,23 @@ func (c *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 	return nil
 }
 
+// ValidateRegistered implements ingest.Types.
+func (c *Cache) ValidateRegistered(envelopes []event.Envelope) error {
+	v, err := c.currentView()
+	if err != nil {
+		return err
+	}
+
+	for i := range envelopes {
+		e := &envelopes[i]
+		if e.Accepted() && !e.Unchanged && v.types[Key{e.Event.Category, e.Event.Name}] == nil {
+			rejectUnregistered(e)
+		}
+	}
+
+	return c.ValidatePayloads(envelopes, false)
+}
+
 // cutPointers bounds the length of a request's pointers in sum; told is the length so far.
 func cutPointers(violations []fault.Violation, told int) int {
 	for i := range violations {

@@ -106,7 +106,7 @@ func (v *view) validateEvent(e *event.Envelope, redacted bool) error {
 	t := v.types[Key{e.Event.Category, e.Event.Name}]
 	switch {
 	case t == nil && v.unregistered == Reject && e.Accepted():
-		e.Reject(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
+		rejectUnregistered(e)
 		return nil
 	case t == nil:
 		return nil
@@ -143,6 +143,10 @@ func (v *view) validateEvent(e *event.Envelope, redacted bool) error {
 	}
 
 	return nil
+}
+
+func rejectUnregistered(e *event.Envelope) {
+	e.Reject(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
 }
 
 // isUnambiguous reports whether the text of an event holds only that event, so that its

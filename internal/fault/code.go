@@ -10,6 +10,7 @@ const (
 	CodeInternal                Code = "internal"
 	CodeUnauthorized            Code = "unauthorized"
 	CodeForbidden               Code = "forbidden"
+	CodeOriginNotAllowed        Code = "origin_not_allowed"
 	CodeNotFound                Code = "not_found"
 	CodeMethodNotAllowed        Code = "method_not_allowed"
 	CodeNotAcceptable           Code = "not_acceptable"

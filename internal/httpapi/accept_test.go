@@ -25,10 +25,16 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 		"DELETE /v1/events/{id}": true, "DELETE /v1/event-types/{category}/{name}": true, "DELETE /v1/applications/{name}/keys/{id}": true,
 	}
 	document := openAPI(t)
+	_, public := newKey(t, s, "shop", `{"public":true,"any_origin":true}`)
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
+		path := filledPath(route)
+		if route.Scope == "collect" {
+			path += "?key=" + public
+		}
+
 		for _, accept := range []string{"text/html", "application/xml, text/csv;q=0, application/json;q=0", "application/json;q=0"} {
-			answer := s.Do(t, route.Method, filledPath(route), body(route.Method), "Accept", accept)
+			answer := s.Do(t, route.Method, path, body(route.Method), "Accept", accept)
 			switch {
 			case bodiless[name]:
 				requireProblem(t, answer, http.StatusNotFound, "not_found")

@@ -71,7 +71,7 @@ func (a *api) patchApplication(c *gin.Context) {
 // createKey is POST /v1/applications/{name}/keys. The key is shown here, once.
 func (a *api) createKey(c *gin.Context) {
 	var spec access.KeySpec
-	if !a.decodeBody(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
+	if !a.decodeBody(c, &spec, "scopes", "organisation_wide", "description", "expires_at", "public", "any_origin", "registered_only", "rate_limit") {
 		return
 	}
 

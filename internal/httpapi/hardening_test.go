@@ -179,3 +179,21 @@ func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 		requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, "/v1/events", ""), http.StatusForbidden, "forbidden")
 	}
 }
+
+// A proxy may have checked the other one of two headers.
+func TestRepeatedHeadersAreRejected(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	for _, name := range []string{"Authorization", "Content-Type", "Origin"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/events", strings.NewReader(newEvent(t, newID())))
+		require.NoError(t, err)
+		request.Header = http.Header{"Authorization": {"Bearer " + s.Ingest}, "Content-Type": {"application/json"}, "Origin": {"https://shop.example"}}
+		request.Header[name] = append(request.Header[name], request.Header.Get(name))
+		response, err := s.HTTP.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusBadRequest, response.StatusCode, name)
+	}
+
+	require.Empty(t, mustGet(t, s.Client, "/v1/events")["events"])
+}

@@ -26,6 +26,8 @@ type mediaType int
 const (
 	jsonBody mediaType = iota
 	ndjsonBody
+	// textBody is one of the two; the body itself says which.
+	textBody
 )
 
 const (

@@ -10,7 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fair"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -26,6 +25,9 @@ func (a *api) postValidate(c *gin.Context) {
 	a.handleIngest(c, true)
 }
 
+// postCollect is POST /v1/collect: postEvents for public keys.
+func (a *api) postCollect(c *gin.Context) { a.handleIngest(c, false) }
+
 // handleIngest reads the events of a request, hands them to the group commit, and answers with
 // the verdicts.
 func (a *api) handleIngest(c *gin.Context, dryRun bool) {
@@ -40,14 +42,14 @@ func (a *api) handleIngest(c *gin.Context, dryRun bool) {
 	if !dryRun {
 		submit = a.Collector.Submit
 
-		application := callerOf(c).Application
-		if wait, ok := a.Limiter.Allow(application, len(request.Envelopes)); !ok {
-			a.answerRateLimited(c, application, wait)
+		if limited := a.checkRate(c, len(request.Envelopes)); limited != nil {
+			a.sendProblem(c, limited)
 			return
 		}
 	}
 
 	verdicts, err := submit(c.Request.Context(), request)
+	hideConflicts(callerOf(c), verdicts)
 	switch {
 	case err != nil:
 		a.sendProblem(c, err)
@@ -67,6 +69,7 @@ func newIngestRequest(x *requestState) *ingest.Request {
 		ApplicationName: x.caller.Application.Name,
 		TraceID:         uuid.UUID(x.traceID),
 		Span:            x.span,
+		RegisteredOnly:  x.caller.RegisteredOnly,
 	}
 }
 
@@ -74,7 +77,7 @@ func newIngestRequest(x *requestState) *ingest.Request {
 // the body that was read.
 func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
 	atomic, atomicErr := a.readAtomic(c)
-	media, mediaErr := mediaTypeOf(c.GetHeader("Content-Type"))
+	media, mediaErr := readMediaType(c)
 	body, readErr := a.bodies.readBody(c)
 	request.Atomic = atomic
 	request.ReceivedAt = a.Now().UTC().Truncate(time.Microsecond)
@@ -94,16 +97,24 @@ func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, 
 		defer release()
 	}
 
-	if media == ndjsonBody {
-		request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
-	} else {
-		request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
-	}
-
+	request.Envelopes, single, err = parseEvents(body, media, a.Rules, request.ReceivedAt)
 	return body, single, err
 }
 
-// readAtomic reads the one query parameter of an ingest request.
+func parseEvents(body []byte, media mediaType, rules *event.Rules, now time.Time) (envelopes []event.Envelope, single bool, err error) {
+	switch media {
+	case textBody:
+		return event.ParseText(body, rules, now)
+	case ndjsonBody:
+		envelopes, err = event.ParseNDJSON(body, rules, now)
+		return envelopes, false, err
+	case jsonBody:
+	}
+
+	return event.ParseJSON(body, rules, now)
+}
+
+// readAtomic reads the query parameters of an ingest request.
 func (a *api) readAtomic(c *gin.Context) (bool, error) {
 	if c.Request.URL.RawQuery == "" {
 		return false, nil
@@ -120,6 +131,11 @@ func (a *api) readAtomic(c *gin.Context) (bool, error) {
 func (a *api) answerUnreadable(c *gin.Context, request *ingest.Request, body []byte, cause error, dryRun bool) {
 	if f, ok := fault.As(cause); dryRun || ok && f.Kind == fault.Unavailable {
 		a.sendProblem(c, cause)
+		return
+	}
+
+	if limited := a.checkPublicRate(c, 1); limited != nil { // recording it costs as much as an event
+		a.sendProblem(c, limited)
 		return
 	}
 
@@ -147,18 +163,38 @@ func (a *api) answerUnreadable(c *gin.Context, request *ingest.Request, body []b
 	a.sendProblemWith(c, f, verdictProblemOf(&verdicts[0]), nil)
 }
 
-// answerRateLimited rejects a request of an application that is over its limit. The fields are
-// those of draft-ietf-httpapi-ratelimit-headers-10; they count events.
-func (a *api) answerRateLimited(c *gin.Context, application *access.Application, wait time.Duration) {
-	a.Metrics.recordRateLimited(c.Request.Context(), application.Name)
+// rateLimit is what a client learns of a rate limit: how many events may come in a window, and
+// how many are left.
+type rateLimit struct {
+	quota     int
+	window    time.Duration
+	remaining int
+}
+
+// checkRate counts events against the limits of the key and of the application.
+func (a *api) checkRate(c *gin.Context, events int) error {
+	if limited := a.checkPublicRate(c, events); limited != nil {
+		return limited
+	}
+
+	application := callerOf(c).Application
+	wait, ok := a.Limiter.Allow(application, events)
+	if ok {
+		return nil
+	}
+
+	return a.rateLimitFault(c, rateLimit{*application.RateLimit, time.Second, a.Limiter.RemainingEvents(application)}, wait,
+		"the application sends more events a second than its rate limit allows; send the request again later")
+}
+
+// rateLimitFault makes the fault of a request that is over a limit, and sets the headers that
+// describe the limit. They are those of draft-ietf-httpapi-ratelimit-headers-10; they count
+// events.
+func (a *api) rateLimitFault(c *gin.Context, limit rateLimit, wait time.Duration, detail string) error {
+	a.Metrics.recordRateLimited(c.Request.Context(), callerOf(c).Application.Name)
 
 	wait = max(wait, time.Second)
-	c.Header("RateLimit-Policy", fmt.Sprintf(`"events";q=%d;w=1`, *application.RateLimit))
-	c.Header("RateLimit", fmt.Sprintf(`"events";r=%d;t=%d`, a.Limiter.RemainingEvents(application), wholeSeconds(wait)))
-	a.sendProblem(c, &fault.Error{
-		Kind:       fault.Throttled,
-		Code:       fault.CodeRateLimited,
-		RetryAfter: wait,
-		Detail:     "the application sends more events a second than its rate limit allows; send the request again later",
-	})
+	c.Header("RateLimit-Policy", fmt.Sprintf(`"events";q=%d;w=%d`, limit.quota, wholeSeconds(limit.window)))
+	c.Header("RateLimit", fmt.Sprintf(`"events";r=%d;t=%d`, limit.remaining, wholeSeconds(wait)))
+	return &fault.Error{Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: wait, Detail: detail}
 }

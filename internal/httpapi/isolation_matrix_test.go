@@ -84,6 +84,7 @@ func isolationMatrix() map[string]isolation {
 	whole := `{"session_id":"` + newID() + `","category":"page","name":"seen","data":{},"timestamp":"2021-01-02T00:00:00Z"}`
 	return map[string]isolation{
 		"POST /v1/events":              everybody("/v1/events", whole),
+		"POST /v1/collect":             everybody("/v1/collect", whole),
 		"POST /v1/validate":            everybody("/v1/validate", whole),
 		"GET /v1/events":               lists("/v1/events?limit=1000"),
 		"GET /v1/events/{id}":          ofEvent("", ""),
@@ -168,6 +169,7 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 		{"read", key(`{"scopes":["read"]}`), read, false},
 		{"read, organisation-wide", key(`{"scopes":["read"],"organisation_wide":true}`), read, true},
 		{"ingest and read", key(`{"scopes":["ingest","read"]}`), func(w who) bool { return w.ingest || w.read }, false},
+		{"public", key(`{"public":true,"any_origin":true}`), func(who) bool { return false }, false},
 		{"admin", key(`{"scopes":["admin"]}`), admin, true},
 	}
 }
@@ -203,7 +205,7 @@ func TestIsolationMatrix(t *testing.T) {
 					text := string(answer.Body)
 					sees := c.all || target.Name == own.Name
 					switch {
-					case c.may == nil:
+					case c.may == nil || known[name].public:
 						requireProblem(t, answer, http.StatusUnauthorized, "unauthorized")
 					case !c.may(known[name]):
 						requireProblem(t, answer, http.StatusForbidden, "forbidden")

@@ -18,6 +18,8 @@ import (
 // who says which scopes may use a route.
 type who struct {
 	ingest, read, admin bool
+	// public means that the route takes a public key, as a parameter, and no other.
+	public bool
 	// status is the status for a key that may use the route: the body is {} and nothing is
 	// found.
 	status int
@@ -36,6 +38,7 @@ func accessMatrix() map[string]who {
 	administrators := func(status int) who { return who{admin: true, status: status} }
 	return map[string]who{
 		"POST /v1/events":                                senders(bad),
+		"POST /v1/collect":                               {public: true},
 		"POST /v1/validate":                              senders(ok),
 		"GET /v1/events":                                 readers(ok),
 		"GET /v1/events/{id}":                            readers(none),
@@ -86,7 +89,7 @@ func TestScopesByRoute(t *testing.T) {
 	off := newTenant(t, s)
 	_, disabled := newKey(t, s, off.Name, `{"scopes":["ingest","read","admin"],"organisation_wide":true}`)
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, "/v1/applications/"+off.Name, `{"disabled":true}`).Status)
-	made, _, _, err := access.NewKey(rand.Reader)
+	made, _, _, err := access.NewKey(rand.Reader, false)
 	require.NoError(t, err)
 	mistyped := s.Admin[:20] + "x" + s.Admin[21:]
 	if mistyped == s.Admin {
@@ -126,12 +129,18 @@ func TestScopesByRoute(t *testing.T) {
 					switch {
 					case isOpen:
 						require.Equal(t, http.StatusOK, answer.Status)
+					case expected.public:
+						requireProblem(t, answer, http.StatusUnauthorized, "unauthorized")
 					case may:
 						require.Equal(t, expected.status, answer.Status, "%s", answer.Body)
 					default:
 						requireProblem(t, answer, http.StatusForbidden, "forbidden")
 						require.Empty(t, answer.Header.Get("WWW-Authenticate"))
 					}
+				}
+
+				if expected.public {
+					return
 				}
 
 				// The name of the scheme is not case-sensitive, and any number of spaces may

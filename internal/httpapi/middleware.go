@@ -95,30 +95,30 @@ func (a *api) recoverPanic(c *gin.Context) {
 	c.Next()
 }
 
+// rejectRepeatedHeaders rejects a request that has one of these headers twice: a proxy before the
+// service may have checked the other one (RFC 9110, section 5.3).
+func (a *api) rejectRepeatedHeaders(c *gin.Context) {
+	for _, name := range [...]string{"Authorization", "Content-Type", "Origin"} {
+		if len(c.Request.Header[name]) > 1 {
+			a.sendProblem(c, fault.New(fault.Invalid, fault.CodeInvalidHeader, "the header "+name+" is given more than once"))
+			return
+		}
+	}
+}
+
 // requireScope admits a request only with a key that has the scope.
 func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := a.authenticateCaller(c)
-		if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
-			if wait, ok := a.Failures.RecordFailure(c.Request.RemoteAddr); !ok {
-				err = &fault.Error{
-					Kind:       fault.Throttled,
-					Code:       fault.CodeTooManyFailures,
-					RetryAfter: wait,
-					Detail:     "too many requests came from this address without a valid key; those with a valid one are served",
-				}
-			}
-		}
-
 		if err != nil {
-			a.sendProblem(c, err)
+			a.sendProblem(c, a.limitFailures(c, err))
 			return
 		}
 
 		requestStateOf(c).caller = caller
 		hideFromOtherOrigins(c, caller)
 		if !caller.HasScope(scope) {
-			a.sendProblem(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+			a.sendProblem(c, scopeFault(caller, scope))
 			return
 		}
 
@@ -133,6 +133,35 @@ func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 				RequestID:   requestID(c),
 			}))
 		}
+	}
+}
+
+func scopeFault(caller *access.Caller, scope access.Scope) error {
+	detail := fmt.Sprintf("this key lacks the scope %q", scope)
+	if caller.Public {
+		detail = "a public key may only POST /v1/collect; everything else needs a key that begins with eye_"
+	}
+
+	return fault.New(fault.Forbidden, fault.CodeForbidden, detail)
+}
+
+// limitFailures returns what a request without a valid key is answered: err, or that too many
+// such requests came from its address.
+func (a *api) limitFailures(c *gin.Context, err error) error {
+	if f, ok := fault.As(err); !ok || f.Kind != fault.Unauthenticated {
+		return err
+	}
+
+	wait, ok := a.Failures.RecordFailure(c.Request.RemoteAddr)
+	if ok {
+		return err
+	}
+
+	return &fault.Error{
+		Kind:       fault.Throttled,
+		Code:       fault.CodeTooManyFailures,
+		RetryAfter: wait,
+		Detail:     "too many requests came from this address without a valid key; those with a valid one are served",
 	}
 }
 

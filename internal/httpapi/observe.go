@@ -9,7 +9,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,8 +20,8 @@ import (
 // dropped.
 func (a *api) startTrace(c *gin.Context, x *requestState, begin time.Time) {
 	ctx := c.Request.Context()
-	if a.Propagator != nil && a.carriesTrace(c.Request.Header) {
-		ctx = a.Propagator.Extract(ctx, propagation.HeaderCarrier(c.Request.Header))
+	if a.Propagator != nil && a.carriesTrace(c.Request) {
+		ctx = a.Propagator.Extract(ctx, carrierOf(c.Request))
 	}
 
 	if a.Tracer == nil {
@@ -57,14 +56,14 @@ func truncateText(text string) string {
 }
 
 // carriesTrace reports whether a request may carry a trace context.
-func (a *api) carriesTrace(header http.Header) bool {
+func (a *api) carriesTrace(r *http.Request) bool {
 	for _, field := range a.traceFields {
-		if _, found := header[field]; found {
+		if _, found := r.Header[field]; found {
 			return true
 		}
 	}
 
-	return false
+	return r.URL.Path == collectPath
 }
 
 // recordRequest measures a request that was answered, ends its span, and writes the line about

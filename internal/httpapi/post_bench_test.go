@@ -71,7 +71,7 @@ var _ io.ReadCloser = (*again)(nil)
 // BenchmarkPost measures the cost of a POST inside the service without the network and the
 // store.
 func BenchmarkPost(b *testing.B) {
-	text, id, hash, err := access.NewKey(rand.Reader)
+	text, id, hash, err := access.NewKey(rand.Reader, false)
 	require.NoError(b, err)
 	cache := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(b, cache.Refresh(b.Context()))

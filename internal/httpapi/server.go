@@ -48,6 +48,8 @@ type Config struct {
 type Deps struct {
 	KeyCache *access.Cache
 	Limiter  *access.Limiter
+	// PublicLimiter bounds the use of public keys by address.
+	PublicLimiter *access.PublicLimiter
 	// Failures bounds failed authentication by peer. Nil sets no bound.
 	Failures  *access.FailureLimiter
 	Registry  *access.Registry
@@ -118,7 +120,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UnescapePathValues = false // unescaping would read a plus sign as a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // no proxies: an empty list cannot be wrong
-	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS)
+	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS, a.rejectRepeatedHeaders)
 	router.NoRoute(func(c *gin.Context) {
 		if a.sendWelcome(c) {
 			return
@@ -129,9 +131,21 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.NoMethod(func(c *gin.Context) {
 		a.sendProblem(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
+	a.addRoutes(router)
+	return router, nil
+}
+
+func (a *api) addRoutes(router *gin.Engine) {
+	script := sendScript()
+	router.GET(scriptPath, script)
+	router.HEAD(scriptPath, script)
 	for _, r := range a.routes() {
 		handlers := []gin.HandlerFunc{a.expectParameters(r.query), a.negotiateFormat(representationsOf(r)), a.readPrecondition(hasTags(r)), r.handle}
-		if r.scope != publicScope {
+		switch r.scope {
+		case publicScope:
+		case collectScope:
+			handlers = slices.Insert(handlers, 0, gin.HandlerFunc(a.requirePublicKey))
+		default:
 			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
 
@@ -142,8 +156,6 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			}
 		}
 	}
-
-	return router, nil
 }
 
 // publicScope marks routes that need no key.
@@ -173,6 +185,7 @@ func (a *api) routes() []route {
 	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
+		{post, collectScope, a.postCollect, []string{collectPath}, []string{"key", "traceparent", "atomic"}},
 		{post, ingest, a.postValidate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
 		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},

@@ -42,3 +42,17 @@ func TestAWrongTypeIsToldTheRightOne(t *testing.T) {
 	problem := requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?limit=", ""), http.StatusBadRequest, "invalid_parameter")
 	require.Contains(t, fmt.Sprint(problem), "limit is empty; give a value, or leave it out")
 }
+
+// A dry run stores nothing, so its answer never says that the outcome is unknown.
+func TestADryRunWithoutADatabaseStoresNothing(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	stored := at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID())), "event_id")
+	again := string(s.Do(t, http.MethodGet, "/v1/events/"+stored, "").Body)
+	disconnectDatabase(t, s)
+	for _, body := range []string{newEvent(t, newID()), again} {
+		answer := s.Do(t, http.MethodPost, "/v1/validate", body)
+		problem := requireProblem(t, answer, http.StatusServiceUnavailable, "unavailable")
+		require.Contains(t, problem["detail"], "nothing of the request was stored")
+	}
+}

@@ -30,6 +30,8 @@ type Request struct {
 	Envelopes      []event.Envelope
 	// Atomic asks for all or none.
 	Atomic bool
+	// RegisteredOnly rejects events of unregistered types, whatever the setting.
+	RegisteredOnly bool
 	// Replay means that the request is a recorded rejection. If it is rejected again, it is
 	// not recorded a second time.
 	Replay bool
@@ -79,6 +81,8 @@ type Types interface {
 	// a type says must not be kept. replay means that they were redacted before. It returns
 	// a fault of kind Unavailable when the state may be out of date.
 	ValidatePayloads(envelopes []event.Envelope, replay bool) error
+	// ValidateRegistered is ValidatePayloads, and rejects events of unregistered types.
+	ValidateRegistered(envelopes []event.Envelope) error
 }
 
 // Item is one envelope on its way through a group.

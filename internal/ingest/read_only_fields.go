@@ -41,12 +41,16 @@ func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) e
 	var stored map[uuid.UUID]LedgerEntry
 	if len(ids) > 0 && c.deps.Ledger != nil {
 		const parts = 2 // of the budget: one for the look-up, the rest for the commit
-		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/parts)
+		if fair.CallerOf(ctx) == "" {
+			ctx = fair.WithCaller(ctx, request.ApplicationName)
+		}
+
+		ctx, cancel := context.WithTimeout(ctx, c.config.Budget/parts)
 		defer cancel()
 
 		var err error
 		if stored, err = c.deps.Ledger.Lookup(ctx, ids); err != nil {
-			return c.unavailableFault(err)
+			return c.uncheckedFault(err)
 		}
 	}
 

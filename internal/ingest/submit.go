@@ -68,7 +68,7 @@ func (c *Collector) DryRun(ctx context.Context, request *Request) ([]Verdict, er
 	p := newPendingRequest(request, c.deps.Now())
 	c.prepareItems(p)
 	if err := c.deps.Store.DryRun(ctx, &Group{Items: p.items, Atomic: request.Atomic}); err != nil {
-		return nil, c.unavailableFault(err)
+		return nil, c.uncheckedFault(err)
 	}
 
 	if request.Atomic && slices.ContainsFunc(p.verdicts, func(v Verdict) bool { return v.IsRejected() }) {
@@ -86,6 +86,10 @@ func (c *Collector) DryRun(ctx context.Context, request *Request) ([]Verdict, er
 func (c *Collector) validateTypes(ctx context.Context, request *Request) error {
 	if err := c.checkReadOnlyFields(ctx, request); err != nil || c.deps.Types == nil {
 		return err
+	}
+
+	if request.RegisteredOnly {
+		return c.deps.Types.ValidateRegistered(request.Envelopes)
 	}
 
 	return c.deps.Types.ValidatePayloads(request.Envelopes, request.Replay)
@@ -151,6 +155,12 @@ func (c *Collector) unavailableFault(err error) error {
 
 	return fault.NewUnavailable(err, fault.CodeUnavailable,
 		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.estimateRetryAfter())
+}
+
+// uncheckedFault says that events could not be compared with what is stored, before any was.
+func (c *Collector) uncheckedFault(err error) error {
+	return fault.NewUnavailable(err, fault.CodeUnavailable,
+		"the events could not be compared with what is stored, and nothing of the request was stored; send it again with the same event ids", c.estimateRetryAfter())
 }
 
 // pendingRequest is a request that waits for its verdicts.

@@ -51,7 +51,7 @@ func (s *AccessStore) ReadVersion(ctx context.Context) (version int64, at time.T
 // applications by application_pkey. It takes no row lock.
 const liveKeysSQL = `
 select k.key_id, a.name, k.scopes, k.organisation_wide, k.description, k.created_at, k.expires_at, k.revoked_at,
-	k.application_id, k.secret_hash
+	k.public, k.any_origin, k.registered_only, k.rate_limit, k.application_id, k.secret_hash
 from api_key k join application a using (application_id)
 where k.revoked_at is null`
 
@@ -137,5 +137,6 @@ func keyColumns(k *access.Key) []any {
 	return []any{
 		&k.ID, &k.Application, &k.Scopes, &k.OrganisationWide, &k.Description,
 		&k.CreatedAt, &k.ExpiresAt, &k.RevokedAt,
+		&k.Public, &k.AnyOrigin, &k.RegisteredOnly, &k.RateLimit,
 	}
 }

@@ -15,8 +15,10 @@ import (
 // createKeySQL finds the application by application_name_key, keeps it from being
 // deleted (for key share, by the foreign key), and adds to api_key_pkey.
 const createKeySQL = `
-insert into api_key (key_id, application_id, secret_hash, scopes, organisation_wide, description, expires_at)
-select $2::text, application_id, $3::bytea, $4::text[], $5::boolean, $6::text, $7::timestamptz
+insert into api_key (key_id, application_id, secret_hash, scopes, organisation_wide, description, expires_at,
+	public, any_origin, registered_only, rate_limit)
+select $2::text, application_id, $3::bytea, $4::text[], $5::boolean, $6::text, $7::timestamptz,
+	$8::boolean, $9::boolean, $10::boolean, $11::integer
 from application where name = $1
 returning created_at`
 
@@ -25,7 +27,8 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 	created := key.Key
 	err := s.commitChange(ctx, "create a key", func(tx pgx.Tx) (bool, error) {
 		err := tx.QueryRow(ctx, createKeySQL, key.Application, key.ID, key.Hash[:], textArray(key.Scopes),
-			key.OrganisationWide, key.Description, key.ExpiresAt).Scan(&created.CreatedAt)
+			key.OrganisationWide, key.Description, key.ExpiresAt,
+			key.Public, key.AnyOrigin, key.RegisteredOnly, key.RateLimit).Scan(&created.CreatedAt)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
@@ -34,9 +37,7 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 			return false, err
 		}
 
-		return true, recordAudit(ctx, tx, audit.KeyCreated, key.ID, map[string]any{
-			"application": key.Application, "scopes": key.Scopes, "organisation_wide": key.OrganisationWide, "expires_at": key.ExpiresAt,
-		})
+		return true, recordAudit(ctx, tx, audit.KeyCreated, key.ID, describeKey(&key.Key))
 	})
 	if err != nil {
 		return access.Key{}, err
@@ -45,9 +46,25 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 	return created, nil
 }
 
+// describeKey returns what the audit log keeps of a new key.
+func describeKey(key *access.Key) map[string]any {
+	described := map[string]any{
+		"application": key.Application, "scopes": key.Scopes, "organisation_wide": key.OrganisationWide, "expires_at": key.ExpiresAt,
+	}
+	if key.Public {
+		described["public"] = true
+		described["any_origin"] = key.AnyOrigin
+		described["registered_only"] = key.RegisteredOnly
+		described["rate_limit"] = key.RateLimit
+	}
+
+	return described
+}
+
 // keysSQL scans api_key, which is small, and takes no row lock.
 const keysSQL = `
-select key_id, $2::text, scopes, organisation_wide, description, created_at, expires_at, revoked_at
+select key_id, $2::text, scopes, organisation_wide, description, created_at, expires_at, revoked_at,
+	public, any_origin, registered_only, rate_limit
 from api_key where application_id = $1 order by created_at, key_id`
 
 // ListKeys implements access.KeyStore.

@@ -91,6 +91,8 @@ type amendment struct {
 	id uuid.UUID
 	// target is the session to which the event is to move, if it is known yet.
 	target uuid.NullUUID
+	// mayBeCommitted means that an earlier attempt may have committed.
+	mayBeCommitted bool
 	// current is the locked event.
 	current        event.Stored
 	lockedSessions []uuid.UUID
@@ -100,6 +102,11 @@ type amendment struct {
 func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
 	var wanted event.Event
 	err = s.withLockedEvent(ctx, id, &wanted, func(c *amendment) (err error) {
+		if c.mayBeCommitted && c.current.Digest() == wanted.Digest() { // a precondition holds no longer because of the edit itself
+			edited = c.current
+			return nil
+		}
+
 		envelope, err := next(c.current)
 		if err != nil {
 			return err
@@ -239,7 +246,7 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 	policy.longest = time.Second
 
 	return policy.run(ctx, func() (retryDecision, error) {
-		c := amendment{id: id}
+		c := amendment{id: id, mayBeCommitted: mayBeCommitted}
 		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found the session
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
@@ -259,7 +266,7 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 				return giveUp, err
 			}
 
-		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // the earlier attempt was committed: the event is erased
+		case mayBeCommitted && (err == nil || wanted == nil && errors.Is(err, pgx.ErrNoRows)): // the earlier attempt was committed: the event is changed, or erased
 			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
 		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
 			mayBeCommitted = true

@@ -201,6 +201,39 @@ func TestCancelledWaitForTheStandbyIsNoErasure(t *testing.T) {
 	}
 }
 
+// Nor a failed edit: an If-Match that held for the attempt that was committed does not fail
+// because of what it wrote.
+func TestCancelledWaitForTheStandbyIsNoFailedPrecondition(t *testing.T) {
+	t.Parallel()
+	a := newAwaited(t)
+	before := envelope(uuid.New(), time.Now().Add(-time.Hour))
+	submit(t, newCollectorWithBudget(t, a.store, time.Minute), request(shop, before))
+	amends := postgres.NewAmendStore(a.db)
+	after := before
+	after.Event.Data = []byte(`{"url":"/changed"}`)
+	ifMatch := func(current event.Stored) (event.Envelope, error) {
+		if current.Digest() != before.Event.Digest() {
+			return event.Envelope{}, fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "")
+		}
+
+		return after, nil
+	}
+	a.loseStandby(t)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := amends.EditEvent(context.Background(), before.Event.ID, ifMatch)
+		answered <- err
+	}()
+
+	_, err := a.admin.Exec(context.Background(), "select pg_cancel_backend($1)", a.waiting(t))
+	require.NoError(t, err)
+	a.waiting(t)
+	require.Empty(t, answered, "it is changed here, and not where the standby is")
+
+	a.findStandby(t)
+	require.NoError(t, <-answered)
+}
+
 // Changes by administrators are promised like events.
 func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()

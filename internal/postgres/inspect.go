@@ -92,6 +92,7 @@ func (i *Inspector) InspectDatabase(ctx context.Context) doctor.Database {
 		Sizes:        readFact(ctx, i, readSizes),
 		Privileges:   readFact(ctx, i, readPrivileges),
 		Trust:        readFact(ctx, i, readSchemaTrust),
+		PublicKeys:   readFact(ctx, i, readPublicKeys),
 		Clock:        readFact(ctx, i, i.readClock),
 	}
 }
@@ -199,7 +200,7 @@ expired_partition expired_partition_pkey
 erasure erasure_pkey erasure_ask_digest_idx erasure_requested_at_idx`
 	expectedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
-api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
+api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check api_key_public_check
 access_version access_version_pkey access_version_singleton_check
 session session_pkey session_event_count_check session_span_check session_erased_check
 event event_pkey event_sequence_check

@@ -150,6 +150,22 @@ func readSizes(ctx context.Context, tx pgx.Tx) (s doctor.Sizes, err error) {
 	return s, err
 }
 
+// publicKeysSQL reads the public keys in use.
+const publicKeysSQL = `
+select k.key_id, a.name, k.any_origin or cardinality(a.allowed_origins) > 0, k.registered_only
+from api_key k join application a using (application_id)
+where k.public and not a.disabled and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())
+order by a.name, k.key_id`
+
+func readPublicKeys(ctx context.Context, tx pgx.Tx) (p doctor.PublicKeys, err error) {
+	if p.Keys, err = readAll[doctor.PublicKey](ctx, tx, publicKeysSQL); err != nil {
+		return p, err
+	}
+
+	err = tx.QueryRow(ctx, "select count(*) from event_type where deleted_at is null").Scan(&p.Types)
+	return p, err
+}
+
 // rolePrivilegesSQL reads the privileges of the role in the schema of the tables.
 const rolePrivilegesSQL = `
 select r.rolname::text, r.rolsuper, coalesce(n.nspname::text, ''), coalesce(has_schema_privilege(n.oid, 'create'), false)

@@ -1,0 +1,88 @@
+package access_test
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+)
+
+func publicCaller(id string, rate int) *access.Caller {
+	return &access.Caller{KeyID: id, PublicUse: access.PublicUse{Public: true, RateLimit: &rate}}
+}
+
+// peer is one of many addresses.
+func peer(n int) netip.Addr {
+	var address [4]byte
+	binary.BigEndian.PutUint32(address[:], uint32(n)) //nolint:gosec // the numbers are small
+	return netip.AddrFrom4(address)
+}
+
+func TestPublicLimiterAllowsABurstOfTenSecondsForEachAddress(t *testing.T) {
+	t.Parallel()
+	var c clock
+	limiter := access.NewPublicLimiter(c.now)
+	web := publicCaller("web", 5)
+	for range 50 {
+		_, ok := limiter.Allow(web, peer(1), 1)
+		require.True(t, ok)
+	}
+
+	wait, ok := limiter.Allow(web, peer(1), 1)
+	require.False(t, ok)
+	require.Equal(t, 200*time.Millisecond, wait)
+	quota, window, remaining := limiter.DescribeLimit(web, peer(1))
+	require.Equal(t, []any{50, 10 * time.Second, 0}, []any{quota, window, remaining})
+
+	_, _, remaining = limiter.DescribeLimit(web, peer(2))
+	require.Equal(t, 50, remaining, "another address has a bucket of its own")
+	_, ok = limiter.Allow(publicCaller("app", 5), peer(1), 50)
+	require.True(t, ok, "and so has another key")
+
+	c.pass(200 * time.Millisecond)
+	_, ok = limiter.Allow(web, peer(1), 1)
+	require.True(t, ok)
+}
+
+// However many addresses there are, the memory is bounded, and who is over the limit stays so.
+func TestPublicLimiterForgetsWhoIsWithinTheLimitFirst(t *testing.T) {
+	t.Parallel()
+	var c clock
+	limiter := access.NewPublicLimiter(c.now)
+	web := publicCaller("web", 1)
+	for n := range 200_000 {
+		c.pass(20 * time.Second) // the buckets of all before are full again
+		_, ok := limiter.Allow(web, peer(n), 10)
+		require.True(t, ok)
+	}
+
+	require.LessOrEqual(t, limiter.Len(), 50_000)
+	_, ok := limiter.Allow(web, peer(199_999), 1)
+	require.False(t, ok)
+}
+
+func TestPublicLimiterIsSharedByRequests(t *testing.T) {
+	t.Parallel()
+	limiter := access.NewPublicLimiter(new(clock).now)
+	web := publicCaller("web", 100)
+	var allowed atomic.Int64
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 500 {
+				if _, ok := limiter.Allow(web, peer(1), 1); ok {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+
+	group.Wait()
+	require.EqualValues(t, 1000, allowed.Load())
+}
