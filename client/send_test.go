@@ -228,6 +228,9 @@ func TestDataIsSentAsItIs(t *testing.T) {
 		var refusal *client.Error
 		check(t, err != nil && !errors.As(err, &refusal) && !errors.Is(err, client.ErrOutcomeUnknown), "%v: %v", wrong, err)
 	}
+
+	_, err := c.Send(t.Context(), []client.Event{{SessionID: client.NewID(), Timestamp: time.Date(20_000, 1, 1, 0, 0, 0, 0, time.UTC)}})
+	check(t, err != nil && strings.Contains(err.Error(), "20000"), "%v", err)
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
