@@ -17,7 +17,7 @@ const patience = time.Minute
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err) //nolint:errcheck // nowhere to report it
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
