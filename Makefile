@@ -25,11 +25,11 @@ LINT := $(TOOL) golangci-lint
 PROMTOOL := $(GO) run -modfile=tools/promtool/go.mod -tags=remove_all_sd github.com/prometheus/prometheus/cmd/promtool
 
 # The load tools (eyeload) and the tests of the chart (charts) are modules of their own, to keep
-# their dependencies out of the service's. Packages are named relative to the root, whatever
-# their module.
+# their dependencies out of the service's; the Go client (client) to be released without the
+# service. Packages are named relative to the root, whatever their module.
 PKG ?= ./...
 IN_MODULES := PKG='$(PKG)' scripts/modules
-VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+VERSION ?= $(or $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null),dev)
 
 # -race, or nothing where it is not possible; RACE=-race forces it, RACE= turns it off. Expanded
 # only in the recipe of test, after Go was found.

@@ -92,13 +92,18 @@ func (e *Event) encode() ([]byte, error) {
 		data = []byte("{}")
 	}
 
+	at := e.Timestamp.UTC()
+	if at.Year() < 0 || at.Year() > 9999 {
+		return nil, fmt.Errorf("client: the timestamp of event %s is in the year %d, which RFC 3339 cannot write", e.EventID, at.Year())
+	}
+
 	return encodeJSON(wireEvent{
 		EventID:   e.EventID,
 		SessionID: e.SessionID,
 		Category:  e.Category,
 		Name:      e.Name,
 		Data:      data,
-		Timestamp: e.Timestamp.UTC().Format(timeLayout),
+		Timestamp: at.Format(timeLayout),
 	})
 }
 

@@ -117,7 +117,8 @@ func (s *segment) readFrames(end int64) *frameReader {
 }
 
 // next returns the next event. It leaves out frames whose checksum is wrong, and returns io.EOF
-// at the end, or where a length cannot be right: no frame behind it can be found.
+// at the end, or where a length cannot be right or the file is shorter than it was: no frame
+// behind that place can be found.
 func (r *frameReader) next() ([]byte, error) {
 	for {
 		if r.end-r.at < frameHead {
@@ -126,7 +127,7 @@ func (r *frameReader) next() ([]byte, error) {
 
 		head, err := r.from.Peek(frameHead)
 		if err != nil {
-			return nil, err
+			return nil, err // which is io.EOF too if there are some of its bytes
 		}
 
 		size := frameHead + int64(binary.LittleEndian.Uint32(head))
@@ -135,7 +136,11 @@ func (r *frameReader) next() ([]byte, error) {
 		}
 
 		text := make([]byte, size)
-		if _, err := io.ReadFull(r.from, text); err != nil {
+		_, err = io.ReadFull(r.from, text)
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, io.EOF
+		case err != nil:
 			return nil, err
 		}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -74,6 +75,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		inject = s.faults[0]
 		s.faults = s.faults[1:]
 	}
+
 	s.mu.Unlock()
 
 	store := func() *httptest.ResponseRecorder {
@@ -90,9 +92,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func relay(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header())
 
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
@@ -109,25 +109,26 @@ func (s *service) store(w http.ResponseWriter, events []sentEvent, single bool) 
 		content := e.SessionID + e.Category + e.Name + string(e.Data) + e.Timestamp
 		before, known := s.stored[e.EventID]
 		result := map[string]any{"event_id": e.EventID}
+		status := stored
 		switch {
 		case e.Name == "bad":
-			result["status"] = rejected
+			status = rejected
 			result["error_id"] = "01a20a00-5b1e-7c40-8a70-5c7d4e3f2a1b"
 			result["errors"] = []map[string]any{{"pointer": "/name", "code": "invalid_length", "detail": "it is bad"}}
 		case known && before == content:
-			result["status"] = duplicate
+			status = duplicate
 			result["sequence"] = 1
 		case known:
-			result["status"] = conflict
+			status = conflict
 			result["errors"] = []map[string]any{{"pointer": "/event_id", "code": "event_id_conflict", "detail": "another event has this id"}}
 		default:
 			s.stored[e.EventID] = content
 			s.order = append(s.order, e.EventID)
-			result["status"] = stored
 			result["sequence"] = len(s.order)
 		}
 
-		counts[result["status"].(string)]++
+		result["status"] = status
+		counts[status]++
 		results[i] = result
 	}
 
@@ -176,7 +177,9 @@ func sendProblem(w http.ResponseWriter, status int, code string, header ...strin
 
 // refuse is a fault: a problem, and nothing is stored.
 func refuse(status int, code string, header ...string) fault {
-	return func(w http.ResponseWriter, _ func() *httptest.ResponseRecorder) { sendProblem(w, status, code, header...) }
+	return func(w http.ResponseWriter, _ func() *httptest.ResponseRecorder) {
+		sendProblem(w, status, code, header...)
+	}
 }
 
 // loseAnswer is a fault: the events are stored, and the connection breaks.

@@ -114,13 +114,14 @@ func (s *segment) close() {
 // remove deletes the segment: first the events, because notes without events do no harm.
 func (s *segment) remove() error {
 	s.close()
-	err := os.Remove(s.path + "." + eventsKind)
-	notesErr := os.Remove(s.path + "." + doneKind)
-	if errors.Is(notesErr, fs.ErrNotExist) {
-		notesErr = nil
+	var failed error
+	for _, kind := range []string{eventsKind, doneKind} {
+		if err := os.Remove(s.path + "." + kind); !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
 	}
 
-	return errors.Join(err, notesErr)
+	return failed
 }
 
 // noteDone writes up to where the events have a verdict. The file has two places, which are

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -251,7 +252,7 @@ func (s *spool) peek(maxEvents int, maxBytes int64) ([][]byte, error) {
 		s.mu.Unlock()
 
 		frames, err := oldest.read(end, maxEvents, maxBytes)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("client: read the spool: %w", err)
 		}
 
