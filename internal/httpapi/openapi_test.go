@@ -99,10 +99,6 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 	document := openAPI(t)
 	kinds := map[string]string{}
 	for kind, group := range at[map[string]any](t, document, "components") {
-		if kind == "securitySchemes" { // they are not types
-			continue
-		}
-
 		for name := range at[map[string]any](t, group) {
 			typed := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 			require.Empty(t, kinds[typed], "%s/%s has the name of another component", kind, name)
@@ -196,7 +192,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 			require.Equal(t, "query", scheme["in"])
 			places["query"] = append(places["query"], at[string](t, scheme, "name"))
 		default:
-			require.Equal(t, []any{map[string]any{"key": []any{route.Scope}}}, security, name)
+			require.Equal(t, []any{map[string]any{"applicationKey": []any{route.Scope}}}, security, name)
 		}
 
 		require.ElementsMatch(t, route.Query, places["query"], name)
