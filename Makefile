@@ -82,6 +82,17 @@ test: ensure-postgres ensure-zsh ## Run the tests; PKG=./internal/event TESTFLAG
 	@race='$(RACE)'; \
 	if [ -n "$$race" ]; then export CGO_ENABLED=1; fi; \
 	set -x; $(IN_MODULES) $(GO) test $$race -shuffle=on $(TESTFLAGS)
+	@case ' $(PKG) ' in *' ./... '* | *' ./clients/js/browsertest '*) \
+		GO='$(GO)' TAGS='$(TAGS)' scripts/test-browser $(BROWSER) -shuffle=on $(TESTFLAGS);; \
+	esac
+
+# make test leaves these tests out on a machine that has no Chromium; make check does not.
+BROWSER := --where-possible
+check: BROWSER :=
+
+.PHONY: test-browser
+test-browser: ensure-postgres ## Run the tests of the browser SDK in Chromium; TESTFLAGS="-run TestQueue"
+	@GO='$(GO)' TAGS='$(TAGS)' scripts/test-browser $(TESTFLAGS)
 
 VERSIONS ?= 14 15 16 17 18
 
@@ -315,6 +326,18 @@ SEED ?= 1
 .PHONY: chaos
 chaos: ensure-postgres build ## Inject faults into service and database under load, and check every event; CYCLES=28 SEED=1 ARGS="--only ..."
 	bin/eyeload chaos --cycles $(CYCLES) --seed $(SEED) --report bin/chaos $(ARGS)
+
+# Its report is in docs/clients.md.
+.PHONY: kill-test
+kill-test: CYCLES = 100
+kill-test: ensure-postgres ## Break tabs, browser, network and service under the browser SDK, and look for each event; CYCLES=100 SEED=1
+	@mkdir -p bin/kill
+	@GO='$(GO)' TAGS='$(TAGS)' scripts/test-browser -v -run 'TestKill$$' \
+		-cycles=$(CYCLES) -seed=$(SEED) -report='$(CURDIR)/bin/kill/report.txt'
+
+.PHONY: bench-browser
+bench-browser: ensure-postgres ## Measure in Chromium what the browser SDK costs a page; COUNT=5
+	@GO='$(GO)' TAGS='$(TAGS)' scripts/test-browser -run '^$$' -bench . -benchtime 1x -count $(COUNT)
 
 MUTANTS ?=
 

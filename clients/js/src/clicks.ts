@@ -1,18 +1,21 @@
 import type { Track } from './client'
 
-/** Tracks clicks on, or submits of, elements that have data-eye="category:name". */
-export const trackActions = (track: Track, type: 'click' | 'submit') =>
+/** Tracks what happens to elements that have data-eye="category:name" and fit the selector. */
+export const trackActions = (track: Track, type: string, selector: string) =>
   addEventListener(
     type,
     (event) => {
-      const element = (event.target as Element).closest?.('[data-eye]')
-      if (!element || (element.tagName == 'FORM') != (type == 'submit')) return
+      const element = (event.target as Element).closest?.<HTMLElement>(selector)
+      if (!element) return
 
       const data: Record<string, string> = {}
-      for (const { name, value } of element.attributes) if (/^data-eye-/.test(name)) data[name.slice(9)] = value
+      for (const { name, value } of element.attributes) {
+        const [, key] = name.split('data-eye-')
+        if (key) data[key] = value
+      }
 
-      const [category, ...name] = element.getAttribute('data-eye')!.split(':')
-      track(category, name.join(':'), data)
+      const [category, name] = element.dataset.eye!.split(/:(.*)/)
+      track(category, name, data)
     },
     true,
   )

@@ -1,9 +1,8 @@
 import { trackActions } from './clicks'
-import { browserStore } from './idb'
+import { browserStore, NAME } from './idb'
 import { trackPages } from './pages'
 import { createQueue } from './queue'
 import type { Consent, QueueOptions, Stats } from './queue'
-import { current, join } from './session'
 import { traceparent } from './trace'
 
 export type Track = (category: string, name: string, data?: object) => string | undefined
@@ -42,38 +41,26 @@ export interface Client {
 export const init = (options: Options): Client => {
   const on = (name: 'pages' | 'clicks' | 'forms' | 'gpc') => options[name] + '' != 'false'
   const trace = traceparent()
-  const denied = on('gpc') && (navigator as any).globalPrivacyControl
-  const name = 'theeye'
+  const url = options.url.replace(/\/?$/, '/v1/collect?key=' + options.key) + (trace ? '&traceparent=' + trace : '')
 
   const queue = createQueue(
-    {
-      store: browserStore(name),
-      url: `${options.url.replace(/\/$/, '')}/v1/collect?key=${options.key}${trace ? '&traceparent=' + trace : ''}`,
-      maxBytes: 1e6,
-      maxBody: 6e4,
-      alone: (work) => navigator.locks ? navigator.locks.request(name, work).catch(work) as Promise<void> : work(),
-      join,
-      later: (work, milliseconds) => setTimeout(work, milliseconds),
-    },
-    { ...options, maxQueue: +options.maxQueue! || 1e3 },
+    options,
+    browserStore,
+    (body, keepalive) =>
+      fetch(url, { method: 'POST', body, keepalive, credentials: 'omit', signal: AbortSignal.timeout?.(3e4) }),
+    (work) => (navigator.locks ? (navigator.locks.request(NAME, work).catch(work) as Promise<void>) : work()),
+    on('gpc') && (navigator as any).globalPrivacyControl,
   )
-  const consent = (state: Consent) => queue.consent(denied ? 'denied' : state)
-  const track: Track = (category, event, data) => queue.track(category, event, data)
+  const { track, pagehide } = queue
 
-  consent(options.consent || 'granted')
+  queue.consent(options.consent || 'granted')
   if (on('pages')) trackPages(track)
-  if (on('clicks')) trackActions(track, 'click')
-  if (on('forms')) trackActions(track, 'submit')
+  if (on('clicks')) trackActions(track, 'click', '[data-eye]:not(form)')
+  if (on('forms')) trackActions(track, 'submit', 'form[data-eye]')
 
   addEventListener('online', queue.flush)
-  addEventListener('pagehide', queue.leave)
-  document.addEventListener('visibilitychange', () => document.hidden && queue.leave())
+  addEventListener('pagehide', pagehide)
+  addEventListener('visibilitychange', pagehide)
 
-  return {
-    track,
-    consent,
-    flush: queue.flush,
-    session: () => current(queue.head(), Date.now()),
-    stats: queue.stats,
-  }
+  return queue
 }

@@ -24,36 +24,18 @@ export interface Verdict {
 export interface Row {
   /** The id of the event. Ids of one client sort in the order of their making. */
   id: string
-  session?: string
-  /** Milliseconds, by the clock of the client until the row is settled, then corrected. */
-  time: number
-  /** The JSON of category, name and data, without the opening brace. */
-  rest: string
+  /**
+   * Without a session, its timestamp is by the clock of the client. With one, both are final: what
+   * was sent once is never sent otherwise.
+   */
+  event: Event
   /** The bytes of the event on the wire, or a few more. */
   size: number
-  /** Session and time are final: what was sent once is never sent otherwise. */
-  final?: 1
-  /** How often the service found the time to be in the future. */
-  tries?: number
-  /** The store has the row (1), or is being given it (0). */
-  kept?: 0 | 1
-  /** A request that outlives the page carries the row. */
-  flying?: boolean
+  /** Whether the store has the row, as far as this tab knows. */
+  stored?: 1
+  /** Whether a request that outlives the page carries the row. */
+  keepalive?: boolean | 0
 }
-
-/** The bytes of an event besides category, name and data, and a comma. */
-const ENVELOPE = 150
-
-/** The bytes of rest on the wire, with the rest of its event. */
-export const sizeOf = (rest: string) => new TextEncoder().encode(rest).length + ENVELOPE
-
-/** The JSON of an event. */
-export const encode = (row: Row) =>
-  `{"event_id":"${row.id}","session_id":"${row.session}","timestamp":"${new Date(row.time).toISOString()}",${row.rest}`
 
 /** The first of the rows that fit into a body of limit bytes; at least one. */
-export const cut = (rows: Row[], limit: number) => {
-  let size = 0
-
-  return rows.filter((row, index) => (size += row.size) < limit || !index)
-}
+export const cut = (rows: Row[], limit: number) => rows.filter((row, index) => (limit -= row.size) >= 0 || !index)

@@ -1,45 +1,26 @@
-import { memory } from './store'
 import type { Store } from './store'
 
-const open = (name: string) =>
-  new Promise<IDBDatabase>((done, fail) => {
-    const request = indexedDB.open(name)
+/** The name of the database, of its store, and of the lock of who sends. */
+export const NAME = 'theeye'
 
-    request.onupgradeneeded = () => request.result.createObjectStore(name, { keyPath: 'id' })
-    request.onsuccess = () => done(request.result)
+/**
+ * A store in IndexedDB. It opens the database for each transaction: browsers close those of pages
+ * that rest, and an open one keeps the site from deleting it.
+ */
+export const browserStore: Store = (edit) =>
+  new Promise((done, fail) => {
+    const request = indexedDB.open(NAME)
+
     request.onerror = fail
-  })
-
-/** A store in IndexedDB, and in memory from the moment that IndexedDB refuses. */
-export const browserStore = (name: string): Store => {
-  const fallback = memory()
-  let database: Promise<IDBDatabase> | undefined
-  let refused = false
-
-  const attempt: Store = async (last, edit) => {
-    const opened = await (database ||= open(name))
-
-    return new Promise((done, fail) => {
-      const transaction = opened.transaction(name, 'readwrite')
-      const store = transaction.objectStore(name)
-      const read = store.getAll(IDBKeyRange.bound('', last))
+    request.onupgradeneeded = () => request.result.createObjectStore(NAME, { keyPath: 'id' })
+    request.onsuccess = () => {
+      const transaction = request.result.transaction(NAME, 'readwrite')
+      const store = transaction.objectStore(NAME)
+      const read = store.getAll()
 
       read.onsuccess = () => edit(read.result, store)
-      transaction.oncomplete = () => done(true)
+      transaction.oncomplete = done
       transaction.onabort = fail
+      request.result.close() // after the transaction
+    }
     })
-  }
-
-  return async (last, edit) => {
-    // A browser may close a database while its page rests: the second attempt opens it anew.
-    for (let attempts = 2; !refused && attempts--; )
-      try {
-        return await attempt(last, edit)
-      } catch {
-        database = undefined
-        refused = !attempts
-      }
-
-    return fallback(last, edit)
-  }
-}

@@ -6,37 +6,28 @@ const address = () => location.href.replace(/#(?![!/]).*/, '')
 /** Tracks each view of a page once: loads, changes by the History API, returns from the cache. */
 export const trackPages = (track: Track) => {
   let url: string
-  let referrer = document.referrer
 
-  const view = () => {
+  const view = (referrer: string) => {
     url = address()
     track('page', 'view', { path: location.pathname, url, referrer })
   }
-
-  const look = () => {
-    if (address() == url) return
-
-    referrer = url
-    view()
+  const load = () => view(document.referrer)
+  const move = () => {
+    if (address() != url) view(url)
   }
 
   for (const method of ['pushState', 'replaceState'] as const) {
     const original = history[method]
 
-    history[method] = function (...args) {
-      original.apply(this, args)
-      look()
+    history[method] = (...args) => {
+      original.apply(history, args)
+      move()
     }
   }
 
-  addEventListener('popstate', look)
-  addEventListener('pageshow', (event) => {
-    if (!event.persisted) return
+  addEventListener('popstate', move)
+  addEventListener('pageshow', (event) => event.persisted && load())
 
-    referrer = document.referrer
-    view()
-  })
-
-  if ((document as any).prerendering) document.addEventListener('prerenderingchange', view, { once: true })
-  else view()
+  if ((document as any).prerendering) document.addEventListener('prerenderingchange', load)
+  else load()
 }

@@ -1,7 +1,7 @@
-import { backoff } from './backoff'
-import { aheadBy, corrected } from './clock'
-import { cut, encode, sizeOf } from './event'
+import { cut } from './event'
 import type { Event, Row, Verdict } from './event'
+import { NAME } from './idb'
+import { current, finish } from './session'
 import type { Head, Store, Writer } from './store'
 import { uuid } from './uuid'
 
@@ -15,7 +15,7 @@ export interface Stats {
   duplicate: number
   rejected: number
   conflict: number
-  /** Events that no storage took. They end with the page. */
+  /** Those of the queued events that only the memory of this page has. */
   unsaved: number
   dropped: Record<string, number>
 }
@@ -34,258 +34,226 @@ export interface QueueOptions {
   onError?(failure: Failure): void
 }
 
-/** What a queue needs of the place where it runs. */
-export interface Place {
-  store: Store
-  url: string
-  headers?: Record<string, string>
-  maxBytes: number
-  maxBody: number
-  /** Runs what only one tab may do at a time. */
-  alone(work: () => Promise<void>): Promise<void>
-  /** The session of an event that has none. */
-  join?(head: Head, time: number): string
-  later(work: () => void, milliseconds: number): unknown
-}
+/** The bytes of a body, and of all requests together that outlive a page: browsers allow 64 KiB. */
+const BUDGET = 6e4
 
-const BUDGET = 6e4 // browsers allow 64 KiB, in all requests that outlive the page together
-const LINGER = 1e3
-
-export const createQueue = (place: Place, options: QueueOptions) => {
-  const held = new Map<string, Row>() // what this tab knows of and has no verdict for
-  const stats: Stats = { queued: 0, stored: 0, duplicate: 0, rejected: 0, conflict: 0, unsaved: 0, dropped: {} }
-  let head: Head = { id: '', count: 0, bytes: 0, ahead: 0, wait: 0 }
-  let loose = { count: 0, bytes: 0 } // held, and not in the store
-  let fresh: Row[] = [] // tracked, and not yet given to the store
-  let consent: Consent = 'pending'
-  let limit = place.maxBody
-  let flying = { count: 0, bytes: 0 }
+/**
+ * A queue that keeps each event until its verdict.
+ * @param send posts a body; with whether the request has to outlive the page.
+ * @param alone runs what only one tab may do at a time.
+ * @param denied whether consent is denied, whatever the page says.
+ */
+export const createQueue = (
+  options: QueueOptions,
+  store: Store,
+  send: (body: string, keepalive: boolean) => Promise<Response>,
+  alone: (work: () => Promise<void>) => Promise<void>,
+  denied?: boolean,
+  maxBytes = 1e6,
+) => {
+  let held: Row[] = [] // the rows that have no verdict, as far as this tab knows
+  const stats = { stored: 0, duplicate: 0, rejected: 0, conflict: 0, dropped: {} as Record<string, number> }
+  let head: Head = { id: '', ahead: 0, wait: 0 }
+  let consent: Consent | undefined
+  let limit = BUDGET
+  let flying = 0 // bytes in requests that outlive the page
   let failures = 0
   let resume = 0
-  let due = Infinity
   let timer: any
-  let running = Promise.resolve()
+  let saving: any
+  let next: any
 
-  const tally = (sum: { count: number; bytes: number }, row: { size: number }, sign: number) => {
-    sum.count += sign
-    sum.bytes += sign * row.size
+  const count = (counters: any, name: string) => {
+    counters[name] = -~counters[name]
   }
 
-  const drop = (reason: string, count = 1) => {
-    stats.dropped[reason] = (stats.dropped[reason] || 0) + count
+  // What a function of the page throws is reported there, and stops nothing here.
+  const tell = async (hook?: Function, ...args: unknown[]) => hook?.(...args)
+
+  const change = (edit: (rows: Row[], writer?: Writer) => void) => {
+    const apply = ([first = head, ...rows]: any[], writer?: Writer) => {
+      if (consent != 'granted') return
+
+      head = first
+      edit(rows, writer)
+      writer?.put(head)
+    }
+
+    return store(apply).catch(() => apply([]))
   }
 
-  const change = async (last: string, edit: (head: Head, rows: Row[], writer: Writer) => void) => {
-    let next = head
+  const unsaved = () => held.filter((row) => !row.stored)
 
-    const durable = await place.store(last, (rows, writer) => {
-      next = (rows.find((row) => !row.id) as Head) || head
-      edit(next, rows.filter((row) => row.id) as Row[], writer)
-      writer.put(next)
+  /** Writes the rows that are not yet in the store, and reads those that are. */
+  const sync = async () => {
+    let rows: Row[] = []
+
+    const durable = await change((stored, writer) => {
+      rows = unsaved()
+      rows.map((row) => {
+        finish(row.event, head)
+        writer?.put(row)
+      })
+      if (!writer) return
+
+      stored.map((row) => (row.stored = 1))
+      held = [...stored, ...rows]
     })
-    head = next
 
-    return durable
-  }
-
-  const finish = (row: Row, head: Head) => {
-    if (row.final) return
-
-    row.final = 1
-    row.session ||= place.join!(head, row.time)
-    row.time -= head.ahead
+    if (durable) rows.map((row) => (row.stored = 1))
   }
 
   const save = async () => {
-    const rows = fresh.filter((row) => held.has(row.id))
-    fresh = []
-    rows.map((row) => (row.kept = 0))
+    if (saving) return
 
-    const durable = await change('', (head, _, writer) =>
-      rows.map((row) => {
-        finish(row, head)
-        row.kept = 1
-        writer.put(row)
-        tally(head, row, 1)
-      }),
-    )
+    saving = 1
+    saving = await 0 // what is tracked in one go is saved in one transaction
 
-    rows.map((row) => tally(loose, row, -1))
-    if (!durable) stats.unsaved += rows.length
-    again(LINGER)
+    await sync()
+    again(1e3)
   }
 
   const again = (milliseconds: number) => {
-    const at = Date.now() + milliseconds
-    if (at > due) return
-
-    clearTimeout(timer)
-    due = at
-    timer = place.later(() => {
-      due = Infinity
-      flush(false)
-    }, milliseconds)
+    if (!timer) (timer = setTimeout(flush, milliseconds)).unref?.()
   }
 
-  const settle = async (rows: Row[], results: Verdict[], sent: number, date: number, retryAfter: number) => {
+  const deliver = async (rows: Row[]) => {
+    const size = rows.reduce((size, row) => (finish(row.event, head), size + row.size), 0)
+    const keepalive = flying + size <= BUDGET
+    const weight = size + 6700 // so that no more than 9 fit
+    const sent = Date.now()
+
+    flying += weight
+    rows.map((row) => (row.keepalive = keepalive))
+    const response = await send(JSON.stringify(rows.map((row) => row.event)), keepalive).catch(Response.error)
+    const answer = (await response.json().catch(() => 0)) || {} // somebody else may answer, or nobody
+    rows.map((row) => (row.keepalive = 0))
+    flying -= weight
+
+    const { status, headers } = response
+    const date = Date.parse(headers.get('date')!)
+    const pause = +headers.get('retry-after')! * 1e3 || 0
+    if (status == 413) limit /= 2
+
     let left: [Row, Verdict][] = []
 
-    await change(rows[rows.length - 1].id, (head, stored, writer) => {
+    await change((stored, writer) => {
       left = []
-      if (date) head.ahead = aheadBy(sent, date)
-      if (retryAfter) head.wait = Date.now() + Math.min(retryAfter, 3600) * 1e3
+      failures++
+      // Date is in whole seconds. A clock that is behind is right: its times are in the past.
+      if (date) head.ahead = sent - date > 1e3 ? sent - date : 0
+      if (pause) head.wait = sent + pause
 
-      results.map((verdict, index) => {
-        const row = rows[index]
-        if (!stored.some((other) => other.id == row.id)) return
+      rows.map((row, index) => {
+        const verdict: Verdict | undefined = answer.results?.[index]
+        if (!verdict || (row.stored ? stored.every((other) => other.id != row.id) : !held.includes(row))) return
 
-        if (date && verdict.errors?.some((error) => error.code == 'timestamp_in_future') && (row.tries = (row.tries || 0) + 1) < 4) {
-          row.time = corrected(row, sent, date)
-          writer.put(row)
-          return
+        failures = 0
+        const time = Date.parse(row.event.timestamp)
+        if (time > date && verdict.errors?.[0].code == 'timestamp_in_future') {
+          row.event.timestamp = new Date(Math.min(time - sent, 0) + date).toISOString()
+          return writer?.put(row)
         }
 
-        writer.delete(row.id)
-        tally(head, row, -1)
+        writer?.delete(row.id)
         left.push([row, verdict])
       })
     })
 
+    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 1e3 * 2 ** failures)
+    if (!answer.results) tell(options.onError, { status, code: answer.code })
+
     left.map(([row, verdict]) => {
-      stats[verdict.status]++
-      try {
-        options.onVerdict?.(JSON.parse(encode(row)), verdict)
-      } catch (error) {
-        console.error(error)
-      }
+      held = held.filter((other) => other != row)
+      count(stats, verdict.status)
+      tell(options.onVerdict, row.event, verdict)
     })
   }
 
-  /** Sends rows, and says whether their verdicts came. */
-  const deliver = async (rows: Row[]) => {
-    rows.map((row) => finish(row, head))
-    const body = `[${rows.map(encode)}]`
-    const size = rows.reduce((sum, row) => sum + row.size, 0)
-    const keepalive = flying.bytes + size <= BUDGET && flying.count < 9
-    const sent = Date.now()
-    let response: Response | undefined
-    let answer: any = {}
+  const drain = async () => {
+    next = await 0
+    clearTimeout(timer)
+    timer = 0
 
-    if (keepalive) tally(flying, { size }, 1)
-    rows.map((row) => (row.flying = keepalive))
-    try {
-      response = await fetch(place.url, {
-        method: 'POST',
-        body,
-        keepalive,
-        credentials: 'omit',
-        headers: place.headers,
-        signal: AbortSignal.timeout?.(3e4),
-      })
-      answer = await response.json()
-    } catch {
-      // no answer, or one of somebody else
-    }
-    rows.map((row) => (row.flying = false))
-    if (keepalive) tally(flying, { size }, -1)
+    while (consent == 'granted') {
+      await sync()
 
-    const status = response?.status || 0
-    const read = (name: string) => response?.headers.get(name) || ''
-    let results: Verdict[] | undefined = answer.results
-    if (status == 413) {
-      if (rows[1]) limit = size / 2
-      else results = [{ event_id: rows[0].id, status: 'rejected', errors: [answer] }]
-    }
+      const wait = Math.max(resume, head.wait) - Date.now()
+      if (wait > 0 && wait < 864e5) return again(wait)
 
-    const retryAfter = +read('retry-after') || 0
-    await settle(rows, results || [], sent, Date.parse(read('date')), retryAfter)
+      const rows = cut(held, limit)
+      if (!rows[0]) return
 
-    if (results) {
-      failures = 0
-      rows.map((row) => row.tries || held.delete(row.id))
-    } else {
-      resume = Date.now() + retryAfter * 1e3 + backoff(++failures)
-      again(resume - Date.now())
-      options.onError?.({ status, code: answer.code })
-    }
-
-    return results
-  }
-
-  const drain = async (force: boolean) => {
-    for (;;) {
-      let rows: Row[] = []
-      if (consent != 'granted') return
-
-      await change('~', (_, stored) => (rows = stored))
-
-      const wait = Math.max(force ? 0 : resume, head.wait) - Date.now()
-      if (wait > 0 && wait < 36e5) return again(wait)
-
-      rows = cut(rows, limit)
-      if (!rows[0]) return held.forEach((row) => row.kept && held.delete(row.id))
-
-      rows.map((row) => held.set(row.id, row))
-      if (!(await deliver(rows))) return
+      await deliver(rows)
     }
   }
 
-  const flush = (force = true) => (running = running.then(() => place.alone(() => drain(force))))
+  const flush = () => (next ||= alone(drain))
 
   return {
-    track(category: string, name: string, data?: object, session?: string): string | undefined {
+    track(category: string, name: string, data?: object, given?: Partial<Event>): string | undefined {
       try {
-        const rest = JSON.stringify({ category, name, data: data || {} }).slice(1)
-        const row: Row = { id: uuid(), session, time: Date.now(), rest, size: sizeOf(rest) }
+        const id = uuid()
+        const json = JSON.stringify({ event_id: id, category, name, data: data || {}, timestamp: new Date(), ...given })
+        const row: Row = { id, event: JSON.parse(json), size: new TextEncoder().encode(json).length + 60 } // and a session
+        const reason =
+          consent == 'denied'
+            ? 'consent'
+            : row.size > BUDGET
+              ? 'too_large'
+              : held.length >= (options.maxQueue || 1e3) || !cut([...held, row], maxBytes)[held.length]
+                ? 'full'
+                : ''
 
-        if (consent == 'denied') return drop('consent') as undefined
-        if (row.size > place.maxBody) return drop('too_large') as undefined
-        if (head.count + loose.count >= options.maxQueue! || head.bytes + loose.bytes + row.size > place.maxBytes)
-          return drop('full') as undefined
+        if (reason) return count(stats.dropped, reason) as undefined
 
-        held.set(row.id, row)
-        tally(loose, row, 1)
-        if (consent == 'granted' && fresh.push(row) == 1) Promise.resolve().then(save)
+        held.push(row)
+        if (consent == 'granted') save()
 
-        return row.id
+        return id
       } catch {
-        drop('invalid')
+        count(stats.dropped, 'invalid')
       }
     },
 
     consent(state: Consent) {
-      consent = state
+      consent = denied ? 'denied' : state
 
-      if (state == 'granted') {
-        fresh = [...held.values()].filter((row) => row.kept == null)
+      if (consent == 'granted') {
         save()
         flush()
       }
 
-      if (state == 'denied') {
-        drop('consent', loose.count)
-        held.clear()
-        loose = { count: 0, bytes: 0 }
-        change('~', (head, rows, writer) => {
-          rows.map((row) => writer.delete(row.id))
-          drop('consent', rows.length)
-          head.count = head.bytes = 0
-          head.session = undefined
-        })
+      if (consent == 'denied') {
+        held.map(() => count(stats.dropped, 'consent'))
+        held = []
+        delete head.session
+        tell(() => indexedDB.deleteDatabase(NAME))
       }
     },
 
-    flush: () => flush(),
+    flush() {
+      resume = 0
 
-    /** Sends what has no verdict while the page may end: at once, from memory. */
-    leave() {
-      const rows = [...held.values()].filter((row) => !row.flying)
-      if (consent == 'granted' && rows[0] && head.wait < Date.now() && flying.count < 9)
-        deliver(cut(rows, BUDGET - flying.bytes))
+      return flush()
     },
 
-    head: () => head,
+    /** Sends what has no verdict while the page may end: at once, from memory. */
+    pagehide() {
+      const rows = cut(
+        held.filter((row) => !row.keepalive),
+        BUDGET - flying,
+      )
+      if (consent == 'granted' && rows[0] && head.wait < Date.now()) deliver(rows)
+    },
 
-    stats: (): Stats => ({ ...stats, queued: head.count + loose.count, dropped: { ...stats.dropped } }),
+    session: () => current(head, Date.now()),
+
+    stats: (): Stats => ({
+      ...stats,
+      queued: held.length,
+      unsaved: unsaved().length,
+      dropped: { ...stats.dropped },
+    }),
   }
 }

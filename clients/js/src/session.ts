@@ -1,21 +1,22 @@
+import type { Event } from './event'
 import type { Head } from './store'
 import { uuid } from './uuid'
 
-const IDLE = 18e5 // 30 minutes
-const DAY = 864e5
-
 /** The session that an event of this time belongs to, if it has not ended. */
 export const current = (head: Head, time: number) =>
-  Math.abs(time - head.last!) < IDLE && Math.abs(time - head.begin!) < DAY ? head.session : undefined
+  Math.abs(time - head.timestamp!) < 18e5 && time - head.begin! < 864e5 ? head.session : undefined
 
-/** The same, and a new one where it has ended. */
-export const join = (head: Head, time: number) => {
+/** Makes session and timestamp of an event final: the session is a new one where the last has ended. */
+export const finish = (event: Event, head: Head) => {
+  if (event.session_id) return
+
+  const time = Date.parse(event.timestamp)
   if (!current(head, time)) {
     head.session = uuid()
     head.begin = time
   }
 
-  head.last = time
-
-  return head.session!
+  head.timestamp = time
+  event.session_id = head.session!
+  event.timestamp = new Date(time - head.ahead).toISOString()
 }

@@ -3,9 +3,6 @@ import type { Row } from './event'
 /** What a queue remembers besides its rows. It is kept with them, under the empty id. */
 export interface Head {
   id: ''
-  /** The rows in the store, and their bytes. */
-  count: number
-  bytes: number
   /** How many milliseconds the clock of the client is ahead of that of the service. */
   ahead: number
   /** When the service wants to be asked again at the earliest, by the clock of the client. */
@@ -13,7 +10,7 @@ export interface Head {
   /** The session, when it began, and when its last event happened. */
   session?: string
   begin?: number
-  last?: number
+  timestamp?: number
 }
 
 export interface Writer {
@@ -21,23 +18,12 @@ export interface Writer {
   delete(id: string): unknown
 }
 
+/** Gets the head, unless there is none yet, and then rows in the order of their ids. */
+export type Edit = (all: (Row | Head)[], writer?: Writer) => void
+
 /**
- * One transaction: reads the head and the rows up to an id, gives them to edit, and writes what
- * edit puts and deletes. Transactions follow one another, also those of other tabs. Resolves
- * when all of it is written, with whether it survives the end of the page.
+ * One transaction: gives the head and all rows to edit, and writes what that puts and deletes.
+ * Transactions follow one another, also those of other tabs. Resolves with something true when
+ * all is written and survives the end of the page; rejects when nothing is written.
  */
-export type Store = (last: string, edit: (rows: (Row | Head)[], writer: Writer) => void) => Promise<boolean>
-
-/** A store that ends with the page or the process. */
-export const memory = (): Store => {
-  const rows = new Map<string, Row | Head>()
-
-  return async (last, edit) => {
-    edit([...rows.values()].filter((row) => row.id <= last), {
-      put: (row) => rows.set(row.id, row),
-      delete: (id) => rows.delete(id),
-    })
-
-    return false
-  }
-}
+export type Store = (edit: Edit) => Promise<unknown>
