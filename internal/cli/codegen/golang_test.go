@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,44 +21,32 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// clientCode is what generated code needs of the client.
-const clientCode = `package client
+// clientFolder is the module that generated Go imports.
+const clientFolder = "../../../client"
 
-import "time"
-
-type Event struct {
-	EventID string
-	SessionID string
-	Category, Name string
-	Data any
-	Timestamp time.Time
-}
-`
-
-// checker type-checks generated code, with the client above.
+// checker type-checks generated code, with the client of this repository.
 type checker struct {
-	files    *token.FileSet
-	standard types.Importer
-	client   *types.Package
+	files  *token.FileSet
+	others types.Importer
 }
 
 func newChecker(t testing.TB) *checker {
 	t.Helper()
-	c := &checker{files: token.NewFileSet()}
-	c.standard = importer.ForCompiler(c.files, "source", nil)
-	client, err := c.check("client", clientCode)
+	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", ".", "encoding/json", "errors", "fmt", "time")
+	list.Dir = clientFolder
+	list.Env = append(list.Environ(), "GOWORK=off")
+	output, err := list.Output()
 	require.NoError(t, err)
-	c.client = client
-	return c
-}
 
-// Import implements types.Importer.
-func (c *checker) Import(path string) (*types.Package, error) {
-	if path == "github.com/the-eye-events/the-eye/client" {
-		return c.client, nil
+	built := map[string]string{}
+	for line := range strings.Lines(string(output)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		built[path] = file
 	}
 
-	return c.standard.Import(path)
+	c := &checker{files: token.NewFileSet()}
+	c.others = importer.ForCompiler(c.files, "gc", func(path string) (io.ReadCloser, error) { return os.Open(built[path]) })
+	return c
 }
 
 // check parses and type-checks the files of a package.
@@ -72,7 +61,7 @@ func (c *checker) check(path string, texts ...string) (*types.Package, error) {
 		files[i] = file
 	}
 
-	config := types.Config{Importer: c, GoVersion: "go1.25"}
+	config := types.Config{Importer: c.others, GoVersion: "go1.25"}
 	return config.Check(path, c.files, files, nil)
 }
 
@@ -201,12 +190,12 @@ func TestGoPayloadsFitTheirSchemas(t *testing.T) {
 func runSender(t *testing.T, code string) string {
 	t.Helper()
 	place := t.TempDir()
+	client, err := filepath.Abs(clientFolder)
+	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"go.mod":           "module example.test/sender\n\ngo 1.25\n\nrequire github.com/the-eye-events/the-eye/client v0.0.0\n\nreplace github.com/the-eye-events/the-eye/client => ./client\n",
+		"go.mod":           "module example.test/sender\n\ngo 1.25.0\n\nrequire github.com/the-eye-events/the-eye/client v0.0.0\n\nreplace github.com/the-eye-events/the-eye/client => " + client + "\n",
 		"main.go":          senderCode,
 		"events/events.go": code,
-		"client/go.mod":    "module github.com/the-eye-events/the-eye/client\n\ngo 1.25\n",
-		"client/client.go": clientCode,
 	} {
 		file := filepath.Join(place, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
