@@ -45,3 +45,36 @@ func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 		}
 	}
 }
+
+// The tools that npm downloads are pinned in the same way, and none of them says where from.
+func TestTheToolsFromNpmArePinned(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "tools", "openapi")
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	require.NoError(t, err)
+	var asked struct {
+		Packages map[string]string `json:"devDependencies"` //nolint:tagliatelle // npm's name
+	}
+
+	require.NoError(t, json.Unmarshal(text, &asked))
+	require.Contains(t, asked.Packages, "openapi-typescript")
+
+	text, err = os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "://")
+	var locked struct {
+		Packages map[string]struct {
+			Version   string `json:"version"`
+			Integrity string `json:"integrity"`
+		} `json:"packages"`
+	}
+
+	require.NoError(t, json.Unmarshal(text, &locked))
+	for name, version := range asked.Packages {
+		require.Equal(t, version, locked.Packages["node_modules/"+name].Version, name)
+	}
+
+	for name, found := range locked.Packages {
+		require.True(t, name == "" || strings.HasPrefix(found.Integrity, "sha512-"), name)
+	}
+}

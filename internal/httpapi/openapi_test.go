@@ -126,7 +126,14 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "otherwise it is a type without members: %v", schema)
 		}
 
-		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
+		for _, refused := range []string{"uniqueItems", "anyOf"} {
+			require.NotContains(t, schema, refused, "generators of servers and clients refuse it")
+		}
+
+		if _, ok := schema["const"]; ok {
+			require.NotEmpty(t, schema["type"], "%v", schema)
+		}
+
 		if _, ok := schema["enum"]; ok {
 			require.NotEmpty(t, schema["type"], "%v", schema)
 		}
