@@ -72,6 +72,13 @@ run: ensure-postgres ## Build and start the service with a private Postgres; ARG
 	@$(BUILD) -o bin/ ./cmd/theeye
 	@exec bin/theeye dev $(ARGS)
 
+SHOP ?= 127.0.0.1:8090
+
+.PHONY: shop
+shop: ensure-postgres ## Run examples/shop with a service of its own, until Ctrl-C; SHOP=127.0.0.1:8090
+	@$(BUILD) -o bin/ ./cmd/theeye
+	@GO='$(GO)' scripts/shop '$(SHOP)'
+
 .PHONY: build
 build: ensure-go ## Build bin/theeye and bin/eyeload
 	$(BUILD) -o bin/ ./cmd/theeye
