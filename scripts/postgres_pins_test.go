@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,4 +78,22 @@ func TestTheToolsFromNpmArePinned(t *testing.T) {
 	for name, found := range locked.Packages {
 		require.True(t, name == "" || strings.HasPrefix(found.Integrity, "sha512-"), name)
 	}
+}
+
+// Where npm is missing, that is said, and it is a failure: a check that is left out proves nothing.
+func TestToolsFromNpmNeedNpm(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for _, name := range []string{"bash", "dirname"} {
+		found, err := exec.LookPath(name)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(found, filepath.Join(programs, name)))
+	}
+
+	run := exec.CommandContext(t.Context(), "bash", "npm-tools", "tools/openapi")
+	run.Env = []string{"PATH=" + programs}
+	out, err := run.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, 69, run.ProcessState.ExitCode())
+	require.Equal(t, "npm-tools: node is not installed; the tools of tools/openapi need it\n", string(out))
 }

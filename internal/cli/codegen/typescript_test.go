@@ -69,7 +69,7 @@ const eye = init({ url: 'https://eye.test', key: 'eyp_x' })
 		{`events.trackFormSubmit(eye, { kind: 'sale', fields: [] })`, `Type '"sale"' is not assignable to type '"contact" | "order" | "sign-up"'`},
 		{`events.trackFormSubmit(eye, { kind: 'order', fields: [{}] })`, `Property 'name' is missing`},
 		{`events.trackOrderPlaced(eye, { address: { city: 'Rome' }, lines: [], total: { amount: 1, currency: null } })`, `is not assignable to parameter of type 'OrderPlaced'`},
-		{`events.typed(eye).track('page', 'scroll', {})`, `is not assignable to parameter of type '"free" | "view"'`},
+		{`events.typed(eye).track('page', 'scroll', {})`, `Argument of type '"scroll"' is not assignable`},
 		{`events.typed(eye).track('page', 'view', { url: 7 })`, `Type 'number' is not assignable to type 'string'`},
 		{`events.trackPageScroll(eye, {})`, `Property 'trackPageScroll' does not exist`},
 	}
