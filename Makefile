@@ -117,6 +117,7 @@ tidy: ensure-go ## Bring each go.mod and go.sum in line with the code
 	scripts/modules $(GO) mod tidy
 	cd tools/roots && $(GO) mod tidy
 	cd tools/openapi && $(GO) mod tidy
+	cd tools/ogen && $(GO) mod tidy
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml; PKG=./internal/event
@@ -244,11 +245,14 @@ check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
 
 .PHONY: check-openapi
-check-openapi: ## Generate a client from the OpenAPI document, post an event with it and read it back
+check-openapi: ## Lint the OpenAPI document, and use it and the code of event types as clients do: Go and TypeScript; needs npm
+	@scripts/npm-tools tools/openapi >/dev/null
 	@scripts/ensure-postgres
 	cd tools/openapi && $(GO) mod tidy -diff && $(GO) mod verify
-	$(GO) vet -tags generators ./internal/httpapi
-	$(GO) test -count=1 -tags generators -run TestGeneratedClient ./internal/httpapi
+	cd tools/ogen && $(GO) mod tidy -diff && $(GO) mod verify
+	$(GO) vet -tags generators ./internal/httpapi ./internal/cli/codegen
+	$(GO) test -count=1 -tags generators -run 'TestGenerated|Redocly' ./internal/httpapi
+	$(GO) test -count=1 -tags generators -run TypeScript ./internal/cli/codegen
 
 # helm, and the tools that test charts: helm-unittest and kubeconform.
 .PHONY: build/helm

@@ -17,9 +17,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
-	if err := run(ctx, os.Getenv); err != nil {
+	err := run(ctx, os.Getenv)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -39,6 +39,7 @@ func run(ctx context.Context, getenv func(string) string) (err error) {
 	if err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, closeBuffer(events)) }()
 
 	handler, err := newShop(eyeForPages{URL: getenv("THEEYE_URL"), Key: getenv("THEEYE_PUBLIC_KEY")}, events)

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,60 +21,50 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// clientCode is what generated code needs of the client.
-const clientCode = `package client
+// clientFolder is the module that generated Go imports.
+const clientFolder = "../../../client"
 
-import "time"
-
-type Event struct {
-	EventID string
-	SessionID string
-	Category, Name string
-	Data any
-	Timestamp time.Time
-}
-`
-
-// checker type-checks generated code, with the client above.
+// checker type-checks generated code, with the client of this repository.
 type checker struct {
-	files    *token.FileSet
-	standard types.Importer
-	client   *types.Package
+	files  *token.FileSet
+	others types.Importer
 }
 
 func newChecker(t testing.TB) *checker {
 	t.Helper()
-	c := &checker{files: token.NewFileSet()}
-	c.standard = importer.ForCompiler(c.files, "source", nil)
-	client, err := c.check("client", clientCode)
+	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", ".", "encoding/json", "errors", "fmt", "time")
+	list.Dir = clientFolder
+	list.Env = append(list.Environ(), "GOWORK=off")
+	output, err := list.Output()
 	require.NoError(t, err)
-	c.client = client
+
+	built := map[string]string{}
+	for line := range strings.Lines(string(output)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		built[path] = file
+	}
+
+	c := &checker{files: token.NewFileSet()}
+	c.others = importer.ForCompiler(c.files, "gc", func(path string) (io.ReadCloser, error) { return os.Open(built[path]) })
 	return c
 }
 
-// Import implements types.Importer.
-func (c *checker) Import(path string) (*types.Package, error) {
-	if path == "github.com/the-eye-events/the-eye/client" {
-		return c.client, nil
-	}
-
-	return c.standard.Import(path)
-}
-
 // check parses and type-checks the files of a package.
-func (c *checker) check(path string, texts ...string) (*types.Package, error) {
+func (c *checker) check(texts ...string) error {
 	files := make([]*ast.File, len(texts))
 	for i, text := range texts {
-		file, err := parser.ParseFile(c.files, fmt.Sprintf("%s/%d.go", path, i), text, parser.SkipObjectResolution|parser.ParseComments)
+		file, err := parser.ParseFile(c.files, fmt.Sprintf("events/%d.go", i), text, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
-			return nil, err
+			return err
 		}
 
 		files[i] = file
 	}
 
-	config := types.Config{Importer: c, GoVersion: "go1.25"}
-	return config.Check(path, c.files, files, nil)
+	config := types.Config{Importer: c.others, GoVersion: "go1.25"}
+	_, err := config.Check("events", c.files, files, nil)
+
+	return err
 }
 
 // A payload that does not fit its schema does not compile, and one that fits does.
@@ -95,7 +86,7 @@ func TestGoRejectsWrongPayloads(t *testing.T) {
 		{`OrderPlaced("s", at, OrderPlacedData{Labels: map[string]int{"a": 1}})`, `as map[string]string value`},
 		{`PageScroll("s", at, nil)`, `undefined: PageScroll`},
 	} {
-		_, err := c.check("events", code, "package events\n\nimport \"time\"\n\nvar at time.Time\nvar id int64\nvar _, _ = "+one.call+"\n")
+		err := c.check(code, "package events\n\nimport \"time\"\n\nvar at time.Time\nvar id int64\nvar _, _ = "+one.call+"\n")
 		if one.says == "" {
 			require.NoError(t, err, one.call)
 			continue
@@ -110,7 +101,7 @@ func TestGoOfHostileTypesCompiles(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
 	code := generate(t, hostileTypes(), codegen.Go)
-	_, err := c.check("events", code)
+	err := c.check(code)
 	require.NoError(t, err)
 	require.NotContains(t, code, "\u202e")
 }
@@ -201,12 +192,12 @@ func TestGoPayloadsFitTheirSchemas(t *testing.T) {
 func runSender(t *testing.T, code string) string {
 	t.Helper()
 	place := t.TempDir()
+	client, err := filepath.Abs(clientFolder)
+	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"go.mod":           "module example.test/sender\n\ngo 1.25\n\nrequire github.com/the-eye-events/the-eye/client v0.0.0\n\nreplace github.com/the-eye-events/the-eye/client => ./client\n",
+		"go.mod":           "module example.test/sender\n\ngo 1.25.0\n\nrequire github.com/the-eye-events/the-eye/client v0.0.0\n\nreplace github.com/the-eye-events/the-eye/client => " + client + "\n",
 		"main.go":          senderCode,
 		"events/events.go": code,
-		"client/go.mod":    "module github.com/the-eye-events/the-eye/client\n\ngo 1.25\n",
-		"client/client.go": clientCode,
 	} {
 		file := filepath.Join(place, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
@@ -248,7 +239,7 @@ func FuzzGenerate(f *testing.F) {
 			return // the registry does not take it
 		}
 
-		_, err := c.check("events", generate(t, []eventtype.Type{one}, codegen.Go))
+		err := c.check(generate(t, []eventtype.Type{one}, codegen.Go))
 		require.NoError(t, err)
 		generate(t, []eventtype.Type{one}, codegen.TypeScript)
 	})
