@@ -119,6 +119,12 @@ func TestQueue(t *testing.T) {
 		})
 	}
 
+	t.Run("a Retry-After of a day is no reason to hurry", func(t *testing.T) {
+		s := b.openStage(t)
+		s.play(t, "askForADay", nil, new(struct{}))
+		require.Len(t, s.front.sent(), 1)
+	})
+
 	t.Run("a revoked key is told from a network failure, and the events stay", func(t *testing.T) {
 		s := b.openStage(t)
 		var saw struct {

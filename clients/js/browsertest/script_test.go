@@ -48,6 +48,20 @@ func TestScript(t *testing.T) {
 		}
 	})
 
+	for name, path := range map[string]string{"head": "/traced.html", "Server-Timing": "/timed/page.html"} {
+		t.Run("an event is in the trace of its page, by its "+name, func(t *testing.T) {
+			s := b.openStage(t)
+			var saw struct{ IDs []string }
+			s.play(t, "followTrace", map[string]any{"path": path}, &saw)
+			require.Equal(t, saw.IDs, s.storedIDs(t))
+
+			var trace string
+			const statement = "select replace(trace_id::text, '-', '') from event where event_id = $1"
+			require.NoError(t, b.pool.QueryRow(t.Context(), statement, saw.IDs[0]).Scan(&trace))
+			require.Equal(t, pageTrace, trace)
+		})
+	}
+
 	t.Run("a browser refuses a script that is not the one of the hash", func(t *testing.T) {
 		s := b.openStage(t)
 		var saw struct{ Loaded string }

@@ -51,6 +51,15 @@ func TestSessions(t *testing.T) {
 		require.Len(t, sessionsOf(s.stored(t)), 1)
 	})
 
+	t.Run("a visit is one session, whatever is under way", func(t *testing.T) {
+		s := b.openStage(t)
+		var saw struct{ Sessions []string }
+		const visitors = 5
+		s.play(t, "trackWithoutBreak", map[string]any{"visitors": visitors, "events": 40}, &saw)
+		require.Len(t, saw.Sessions, visitors)
+		require.Equal(t, saw.Sessions, sessionsOf(s.stored(t)))
+	})
+
 	t.Run("a session ends after 30 minutes without an event", func(t *testing.T) {
 		s := b.openStage(t)
 		var saw struct{ IDs []string }

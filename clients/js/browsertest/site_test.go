@@ -47,6 +47,7 @@ func startSite(t testing.TB) *site {
 	routes.HandleFunc("POST /notes/{about}", s.takeNote)
 	routes.HandleFunc("GET /notes/{about}", s.listNotes)
 	routes.HandleFunc("GET /strict/{page}", servePageStrictly)
+	routes.HandleFunc("GET /timed/{page}", servePageInTrace)
 	routes.Handle("GET /", http.FileServer(http.Dir("site")))
 	s.Server = httptest.NewServer(routes)
 	t.Cleanup(s.Close)
@@ -91,5 +92,14 @@ func (s *site) listNotes(w http.ResponseWriter, r *http.Request) {
 func servePageStrictly(w http.ResponseWriter, r *http.Request) {
 	eye := r.URL.Query().Get("eye")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+eye+"; connect-src "+eye)
+	http.ServeFile(w, r, filepath.Join("site", filepath.Base(r.PathValue("page"))))
+}
+
+// pageTrace is the trace of the pages that are in one; traced.html has it, too.
+const pageTrace = "0af7651916cd43dd8448eb211c80319c"
+
+// servePageInTrace serves a page with the trace of its request.
+func servePageInTrace(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server-Timing", `traceparent;desc="00-`+pageTrace+`-b7ad6b7169203331-01"`)
 	http.ServeFile(w, r, filepath.Join("site", filepath.Base(r.PathValue("page"))))
 }

@@ -30,7 +30,7 @@ export interface Row {
    */
   event: Event
   /** The bytes of the event on the wire, or a few more. */
-  size: number
+  bytes: number
   /** Whether the store has the row, as far as this tab knows. */
   stored?: 1
   /** Whether a request that outlives the page carries the row. */
@@ -38,4 +38,4 @@ export interface Row {
 }
 
 /** The first of the rows that fit into a body of limit bytes; at least one. */
-export const cut = (rows: Row[], limit: number) => rows.filter((row, index) => (limit -= row.size) >= 0 || !index)
+export const cut = (rows: Row[], limit: number) => rows.filter((row, index) => (limit -= row.bytes) >= 0 || !index)

@@ -28,6 +28,7 @@ export const trackPages = (track: Track) => {
   addEventListener('popstate', move)
   addEventListener('pageshow', (event) => event.persisted && load())
 
-  if ((document as any).prerendering) document.addEventListener('prerenderingchange', load)
-  else load()
+  addEventListener('prerenderingchange', load, true)
+
+  if (!(document as any).prerendering) load()
 }

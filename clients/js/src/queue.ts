@@ -14,7 +14,8 @@ export interface Stats {
   stored: number
   duplicate: number
   rejected: number
-  conflict: number
+  /** Only a client with a secret key learns of conflicts; absent until there is one. */
+  conflict?: number
   /** Those of the queued events that only the memory of this page has. */
   unsaved: number
   dropped: Record<string, number>
@@ -32,6 +33,14 @@ export interface QueueOptions {
   maxQueue?: number
   onVerdict?(event: Event, verdict: Verdict): void
   onError?(failure: Failure): void
+}
+
+const safely = (work: () => unknown) => {
+  try {
+    work()
+  } catch {
+    // the browser refuses, or has nothing
+  }
 }
 
 /** The bytes of a body, and of all requests together that outlive a page: browsers allow 64 KiB. */
@@ -52,8 +61,8 @@ export const createQueue = (
   maxBytes = 1e6,
 ) => {
   let held: Row[] = [] // the rows that have no verdict, as far as this tab knows
-  const stats = { stored: 0, duplicate: 0, rejected: 0, conflict: 0, dropped: {} as Record<string, number> }
-  let head: Head = { id: '', ahead: 0, wait: 0 }
+  const stats = { stored: 0, duplicate: 0, rejected: 0, dropped: {} as Record<string, number> }
+  const head: Head = { ahead: 0, wait: 0 }
   let consent: Consent | undefined
   let limit = BUDGET
   let flying = 0 // bytes in requests that outlive the page
@@ -67,16 +76,16 @@ export const createQueue = (
     counters[name] = -~counters[name]
   }
 
-  // What a function of the page throws is reported there, and stops nothing here.
-  const tell = async (hook?: Function, ...args: unknown[]) => hook?.(...args)
+  /** Changes the head as all tabs know it. */
+  const remember = (edit: () => void) => {
+    safely(() => Object.assign(head, JSON.parse(localStorage[NAME])))
+    edit()
+    safely(() => (localStorage[NAME] = JSON.stringify(head)))
+  }
 
   const change = (edit: (rows: Row[], writer?: Writer) => void) => {
-    const apply = ([first = head, ...rows]: any[], writer?: Writer) => {
-      if (consent != 'granted') return
-
-      head = first
-      edit(rows, writer)
-      writer?.put(head)
+    const apply = (rows: Row[], writer?: Writer) => {
+      if (consent == 'granted') remember(() => edit(rows, writer))
     }
 
     return store(apply).catch(() => apply([]))
@@ -89,7 +98,7 @@ export const createQueue = (
     let rows: Row[] = []
 
     const durable = await change((stored, writer) => {
-      rows = unsaved()
+      rows = unsaved().filter((row) => stored.every((other) => other.id != row.id))
       rows.map((row) => {
         finish(row.event, head)
         writer?.put(row)
@@ -118,24 +127,29 @@ export const createQueue = (
   }
 
   const deliver = async (rows: Row[]) => {
-    const size = rows.reduce((size, row) => (finish(row.event, head), size + row.size), 0)
-    const keepalive = flying + size <= BUDGET
-    const weight = size + 6700 // so that no more than 9 fit
+    let size = 6700 // besides the events, so that no more than 9 requests fit
+    remember(() =>
+      rows.map((row) => {
+        finish(row.event, head)
+        size += row.bytes
+      }),
+    )
+    const keepalive = flying + size <= BUDGET + 6700
     const sent = Date.now()
 
-    flying += weight
+    flying += size
     rows.map((row) => (row.keepalive = keepalive))
     const response = await send(JSON.stringify(rows.map((row) => row.event)), keepalive).catch(Response.error)
     const answer = (await response.json().catch(() => 0)) || {} // somebody else may answer, or nobody
     rows.map((row) => (row.keepalive = 0))
-    flying -= weight
+    flying -= size
 
     const { status, headers } = response
     const date = Date.parse(headers.get('date')!)
     const pause = +headers.get('retry-after')! * 1e3 || 0
     if (status == 413) limit /= 2
 
-    let left: [Row, Verdict][] = []
+    let left: (() => void)[] = []
 
     await change((stored, writer) => {
       left = []
@@ -156,18 +170,18 @@ export const createQueue = (
         }
 
         writer?.delete(row.id)
-        left.push([row, verdict])
+        left.push(() => {
+          held = held.filter((other) => other != row)
+          count(stats, verdict.status)
+          queueMicrotask(() => options.onVerdict?.(row.event, verdict))
+        })
       })
     })
 
     if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 1e3 * 2 ** failures)
-    if (!answer.results) tell(options.onError, { status, code: answer.code })
+    if (!answer.results) queueMicrotask(() => options.onError?.({ status, code: answer.code }))
 
-    left.map(([row, verdict]) => {
-      held = held.filter((other) => other != row)
-      count(stats, verdict.status)
-      tell(options.onVerdict, row.event, verdict)
-    })
+    left.map((leave) => leave())
   }
 
   const drain = async () => {
@@ -195,11 +209,11 @@ export const createQueue = (
       try {
         const id = uuid()
         const json = JSON.stringify({ event_id: id, category, name, data: data || {}, timestamp: new Date(), ...given })
-        const row: Row = { id, event: JSON.parse(json), size: new TextEncoder().encode(json).length + 60 } // and a session
+        const row: Row = { id, event: JSON.parse(json), bytes: new TextEncoder().encode(json).length + 60 } // and a session
         const reason =
           consent == 'denied'
             ? 'consent'
-            : row.size > BUDGET
+            : row.bytes > BUDGET
               ? 'too_large'
               : held.length >= (options.maxQueue || 1e3) || !cut([...held, row], maxBytes)[held.length]
                 ? 'full'
@@ -228,7 +242,10 @@ export const createQueue = (
         held.map(() => count(stats.dropped, 'consent'))
         held = []
         delete head.session
-        tell(() => indexedDB.deleteDatabase(NAME))
+        safely(() => {
+          delete localStorage[NAME]
+          indexedDB.deleteDatabase(NAME)
+        })
       }
     },
 

@@ -1,7 +1,9 @@
 import { init } from './client'
 import type { Options } from './client'
 
-const script = document.currentScript as HTMLScriptElement
-const options = { url: new URL('.', script.src).href, ...script.dataset } as unknown as Options
+const { src, dataset } = document.currentScript as HTMLScriptElement
 
-;(window as any).theeye = { init, ...(options.key && init(options)) }
+;(window as any).theeye = {
+  init,
+  ...(dataset.key && init({ url: new URL('.', src).href, ...dataset } as unknown as Options)),
+}

@@ -1,8 +1,7 @@
 import type { Row } from './event'
 
-/** What a queue remembers besides its rows. It is kept with them, under the empty id. */
+/** What a queue remembers besides its rows, from page to page and from tab to tab. */
 export interface Head {
-  id: ''
   /** How many milliseconds the clock of the client is ahead of that of the service. */
   ahead: number
   /** When the service wants to be asked again at the earliest, by the clock of the client. */
@@ -14,15 +13,15 @@ export interface Head {
 }
 
 export interface Writer {
-  put(row: Row | Head): unknown
+  put(row: Row): unknown
   delete(id: string): unknown
 }
 
-/** Gets the head, unless there is none yet, and then rows in the order of their ids. */
-export type Edit = (all: (Row | Head)[], writer?: Writer) => void
+/** Gets the rows in the order of their ids, and a writer unless nothing can be written. */
+export type Edit = (rows: Row[], writer?: Writer) => void
 
 /**
- * One transaction: gives the head and all rows to edit, and writes what that puts and deletes.
+ * One transaction: gives all rows to edit, and writes what that puts and deletes.
  * Transactions follow one another, also those of other tabs. Resolves with something true when
  * all is written and survives the end of the page; rejects when nothing is written.
  */

@@ -72,6 +72,19 @@ export async function askForPatience(stage, { status }) {
   return { failures: await page.evaluate(() => window.failures) }
 }
 
+// The service asks for more patience than a browser's day has, while much is tracked.
+export async function askForADay(stage) {
+  await stage.disturb({ kind: 'refuse', status: 503, retry_after: '86400' })
+  const page = await stage.openPage(await stage.openContext())
+  await track(page, 1)
+  await stage.waitForRequests(1)
+  for (let i = 0; i < 20; i++) {
+    await track(page, 1)
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)))
+  }
+  return {}
+}
+
 // The network fails first, then the key is refused.
 export async function failInTwoWays(stage) {
   await stage.disturb({ kind: 'cut' })

@@ -29,6 +29,14 @@ export async function loadClassicScript(stage, { integrity }) {
   return { loaded, ids }
 }
 
+// A page that was served in a trace, which it names in its head or its answer.
+export async function followTrace(stage, { path }) {
+  const page = await stage.openPage(await stage.openContext(), path)
+  const ids = await track(page, 1)
+  await waitForVerdicts(page, 1)
+  return { ids }
+}
+
 // What track costs the page, in microseconds a call, and what an event costs in all.
 export async function measureTrack(stage, { rounds, calls }) {
   const page = await stage.openPage(await stage.openContext())

@@ -34,6 +34,25 @@ export async function leaveAtOnce(stage, { pages }) {
   }
 }
 
+// Some visitors track without a break, so that much of it happens while something is written or sent.
+export async function trackWithoutBreak(stage, { visitors, events }) {
+  const sessions = []
+  for (let i = 0; i < visitors; i++) {
+    const page = await stage.openPage(await stage.openContext({ pages: true }))
+    await page.evaluate(async (events) => {
+      for (let i = 0; i < events; i++) {
+        window.eye.track('test', 'tracked', { i })
+        if (i % 5 === 0) window.eye.flush()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    }, events)
+    await page.evaluate(() => window.eye.flush())
+    await waitForVerdicts(page, events + 1)
+    sessions.push(await sessionOf(page))
+  }
+  return { sessions }
+}
+
 // Opens a page whose clock begins in the past, and goes forward only when it is told to.
 async function openPageInThePast(stage, age) {
   const context = await stage.openContext()

@@ -29,8 +29,15 @@ export async function fillQuota(stage) {
   await page.evaluate(() => localStorage.setItem('site', 'its own'))
   const session = await context.newCDPSession(page)
   await session.send('Storage.overrideQuotaForOrigin', { origin: stage.given.site, quotaSize: 1 })
+  await stage.disturb({ kind: 'cut' })
   await page.goto(`${stage.given.site}/page.html`)
-  return trackAndLook(page)
+  const ids = await track(page, 3)
+  await page.evaluate(() => window.eye.flush())
+  const { unsaved } = await statsOf(page)
+
+  await stage.calm()
+  const saw = await trackAndLook(page, 6)
+  return { ...saw, ids: [...ids, ...saw.ids], unsaved }
 }
 
 // The browser lacks something, as private modes and old browsers do.
@@ -40,10 +47,10 @@ export async function lack(stage, { without, origin }) {
   return trackAndLook(page)
 }
 
-async function trackAndLook(page) {
+async function trackAndLook(page, verdictsInAll = 3) {
   const ids = await track(page, 3)
   await page.evaluate(() => window.eye.flush())
-  const verdicts = await waitForVerdicts(page, 3)
+  const verdicts = await waitForVerdicts(page, verdictsInAll)
   const seen = await page.evaluate(() => {
     let keys = []
     try {
@@ -53,5 +60,5 @@ async function trackAndLook(page) {
     }
     return { keys, thrown: window.thrown, secure: isSecureContext }
   })
-  return { ids, verdicts, ...seen, stats: await statsOf(page) }
+  return { ids, verdicts, ...seen }
 }
