@@ -118,6 +118,7 @@ tidy: ensure-go ## Bring each go.mod and go.sum in line with the code
 	cd tools/roots && $(GO) mod tidy
 	cd tools/openapi && $(GO) mod tidy
 	cd tools/ogen && $(GO) mod tidy
+	cd tools/web && $(GO) mod tidy
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml; PKG=./internal/event
@@ -210,7 +211,7 @@ dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="l
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-unit check-image ## Run every check of CI
+check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-sdk check-unit check-image ## Run every check of CI
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, if the Go code is not formatted
@@ -274,6 +275,14 @@ chart-schemas: ## Extract the schemas of Kubernetes for check-chart; KUBERNETES=
 		to=schemas/$${version%.*}; mkdir -p "charts/$$to"; \
 		$(GO) -C charts run ./schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
 	done
+
+# tools/web builds the client, from a module of its own.
+.PHONY: check-sdk
+check-sdk: ensure-go ## Check the client for browsers and Node: size, types, tests, package
+	@scripts/ensure-package npm 'the client for browsers and Node cannot be checked'
+	cd tools/web && $(GO) mod tidy -diff && $(GO) mod verify
+	cd tools/web && $(GO) tool -modfile=../go.mod golangci-lint run ./...
+	@GO='$(GO)' scripts/check-sdk
 
 .PHONY: check-unit
 check-unit: ## Have systemd check the unit of packaging/

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,13 +30,13 @@ func main() {
 	tests := flag.Bool("tests", false, "build the tests instead")
 	flag.Parse()
 
-	if err := run(*root, *check, *tests); err != nil {
+	if err := run(os.Stdout, *root, *check, *tests); err != nil {
 		fmt.Fprintln(os.Stderr, "web:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // the one place that ends this program
 	}
 }
 
-func run(root string, check, tests bool) error {
+func run(to io.Writer, root string, check, tests bool) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return fmt.Errorf("finding the root: %w", err)
@@ -57,7 +58,7 @@ func run(root string, check, tests bool) error {
 
 	script := files["eye.js"]
 
-	if err := weigh(script); err != nil {
+	if err := weigh(to, script); err != nil {
 		return err
 	}
 
@@ -73,7 +74,7 @@ func run(root string, check, tests bool) error {
 }
 
 // weigh prints what the script weighs, and fails if that is too much.
-func weigh(script []byte) error {
+func weigh(to io.Writer, script []byte) error {
 	var compressed bytes.Buffer
 
 	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
@@ -89,7 +90,9 @@ func weigh(script []byte) error {
 		return fmt.Errorf("compressing: %w", err)
 	}
 
-	fmt.Printf("eye.js: %d bytes, %d gzipped; at most %d\n", len(script), compressed.Len(), maxGzipped)
+	if _, err := fmt.Fprintf(to, "eye.js: %d bytes, %d gzipped; at most %d\n", len(script), compressed.Len(), maxGzipped); err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
 
 	if compressed.Len() > maxGzipped {
 		return fmt.Errorf("eye.js has %d bytes gzipped, at most %d are allowed", compressed.Len(), maxGzipped)
@@ -100,7 +103,7 @@ func weigh(script []byte) error {
 
 // compare fails if the script that the service embeds is another one.
 func compare(path string, script []byte) error {
-	committed, err := os.ReadFile(path)
+	committed, err := os.ReadFile(path) //nolint:gosec // of the caller's repository
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the embedded script: %w", err)
 	}
@@ -114,12 +117,12 @@ func compare(path string, script []byte) error {
 
 // write writes files into a folder, which it makes.
 func write(folder string, files map[string][]byte) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // sources are for everybody to read
 		return fmt.Errorf("making the folder: %w", err)
 	}
 
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil { //nolint:gosec // sources are for everybody to read
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}

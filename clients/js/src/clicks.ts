@@ -1,4 +1,4 @@
-import type { Track } from './client'
+import type { Track } from './client.js'
 
 /** Tracks what happens to elements that have data-eye="category:name" and fit the selector. */
 export const trackActions = (track: Track, type: string, selector: string) =>

@@ -1,9 +1,9 @@
-import { trackActions } from './clicks'
-import { browserStore, NAME } from './idb'
-import { trackPages } from './pages'
-import { createQueue } from './queue'
-import type { Consent, QueueOptions, Stats } from './queue'
-import { traceparent } from './trace'
+import { trackActions } from './clicks.js'
+import { browserStore, NAME } from './idb.js'
+import { trackPages } from './pages.js'
+import { createQueue } from './queue.js'
+import type { Consent, QueueOptions, Stats } from './queue.js'
+import { traceparent } from './trace.js'
 
 export type Track = (category: string, name: string, data?: object) => string | undefined
 

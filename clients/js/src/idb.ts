@@ -1,4 +1,4 @@
-import type { Store } from './store'
+import type { Store } from './store.js'
 
 /** The name of the database, of its store, and of the lock of who sends. */
 export const NAME = 'theeye'

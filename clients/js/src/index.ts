@@ -1,4 +1,4 @@
-export { init } from './client'
-export type { Client, Options, Track } from './client'
-export type { Event, Verdict } from './event'
-export type { Consent, Failure, Stats } from './queue'
+export { init } from './client.js'
+export type { Client, Options, Track } from './client.js'
+export type { Event, Verdict } from './event.js'
+export type { Consent, Failure, Stats } from './queue.js'

@@ -1,9 +1,9 @@
-import { createQueue } from './queue'
-import type { QueueOptions, Stats } from './queue'
-import { openSpool } from './spool'
+import { createQueue } from './queue.js'
+import type { QueueOptions, Stats } from './queue.js'
+import { openSpool } from './spool.js'
 
-export type { Event, Verdict } from './event'
-export type { Failure, Stats } from './queue'
+export type { Event, Verdict } from './event.js'
+export type { Failure, Stats } from './queue.js'
 
 export interface Options extends QueueOptions {
   /** The address of the service, with its path prefix if it has one. */

@@ -1,4 +1,4 @@
-import type { Track } from './client'
+import type { Track } from './client.js'
 
 /** The address of the page; of its fragment only what names a page. */
 const address = () => location.href.replace(/#(?![!/]).*/, '')

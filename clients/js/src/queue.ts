@@ -1,9 +1,9 @@
-import { cut } from './event'
-import type { Event, Row, Verdict } from './event'
-import { NAME } from './idb'
-import { current, finish } from './session'
-import type { Head, Store, Writer } from './store'
-import { uuid } from './uuid'
+import { cut } from './event.js'
+import type { Event, Row, Verdict } from './event.js'
+import { NAME } from './idb.js'
+import { current, finish } from './session.js'
+import type { Head, Store, Writer } from './store.js'
+import { uuid } from './uuid.js'
 
 export type Consent = 'granted' | 'pending' | 'denied'
 

@@ -1,5 +1,5 @@
-import { init } from './client'
-import type { Options } from './client'
+import { init } from './client.js'
+import type { Options } from './client.js'
 
 const { src, dataset } = document.currentScript as HTMLScriptElement
 

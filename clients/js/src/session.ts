@@ -1,6 +1,6 @@
-import type { Event } from './event'
-import type { Head } from './store'
-import { uuid } from './uuid'
+import type { Event } from './event.js'
+import type { Head } from './store.js'
+import { uuid } from './uuid.js'
 
 /** The session that an event of this time belongs to, if it has not ended. */
 export const current = (head: Head, time: number) =>

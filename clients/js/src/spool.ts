@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Row } from './event'
-import { dropLock, takeLock } from './lock'
-import type { Store } from './store'
+import type { Row } from './event.js'
+import { dropLock, takeLock } from './lock.js'
+import type { Store } from './store.js'
 
 /** A store in a folder of the disk. */
 export interface Spool {

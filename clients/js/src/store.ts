@@ -1,4 +1,4 @@
-import type { Row } from './event'
+import type { Row } from './event.js'
 
 /** What a queue remembers besides its rows, from page to page and from tab to tab. */
 export interface Head {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
-import type { Event, Verdict } from '../src/event'
-import { answer, FakeStore, granted, settled, verdicts } from './fakes'
-import type { Answer } from './fakes'
+import type { Event, Verdict } from '../src/event.js'
+import { answer, FakeStore, granted, settled, verdicts } from './fakes.js'
+import type { Answer } from './fakes.js'
 
 const NOON = Date.UTC(2026, 5, 1, 12)
 const MINUTE = 60_000

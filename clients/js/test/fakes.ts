@@ -1,7 +1,7 @@
-import type { Event, Row, Verdict } from '../src/event'
-import { createQueue } from '../src/queue'
-import type { Failure, QueueOptions } from '../src/queue'
-import type { Store } from '../src/store'
+import type { Event, Row, Verdict } from '../src/event.js'
+import { createQueue } from '../src/queue.js'
+import type { Failure, QueueOptions } from '../src/queue.js'
+import type { Store } from '../src/store.js'
 
 /**
  * A store as IndexedDB is one: a transaction at a time, copies in and out, all or nothing. A new

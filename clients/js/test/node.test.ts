@@ -11,9 +11,9 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Event } from '../src/event'
-import { init } from '../src/node'
-import type { Client, Options } from '../src/node'
+import type { Event } from '../src/event.js'
+import { init } from '../src/node.js'
+import type { Client, Options } from '../src/node.js'
 
 const SESSION = '018f0000-0000-7000-8000-000000000000'
 const child = (name: string) => fileURLToPath(new URL(`${name}.child.js`, import.meta.url))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Event } from '../src/event'
-import { answer, FakeStore, granted, settled, start, storeAll, verdicts } from './fakes'
+import type { Event } from '../src/event.js'
+import { answer, FakeStore, granted, settled, start, storeAll, verdicts } from './fakes.js'
 
 test('an event stays until its verdict, and leaves with it', async () => {
   const { queue, store, service, told } = granted()

@@ -1,5 +1,5 @@
 // A process that tracks until it is killed. It prints the id of an event once it is in the spool.
-import { init } from '../src/node'
+import { init } from '../src/node.js'
 
 const [url, spool] = process.argv.slice(2)
 const client = init({ url, key: 'eye_test', spool })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { uuid } from '../src/uuid'
+import { uuid } from '../src/uuid.js'
 
 test('ids are UUIDv7 of now, differ, and sort in the order of their making', () => {
   const before = Date.now()
