@@ -118,6 +118,9 @@ func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
 // ErrTooLarge, or says that the data is no JSON or that the spool cannot be written. An event
 // without an EventID or a Timestamp gets them here. If the error is nil, the Buffer holds the
 // event until its verdict; with a spool it is on disk (see BufferConfig.SpoolSync).
+//
+// With SpoolSync, a disk that fails after the event was written makes Enqueue return an error
+// although the event may be sent: who enqueues it again sets an EventID of their own.
 func (b *Buffer) Enqueue(event Event) error {
 	event.complete()
 	encoded, err := event.encode()
