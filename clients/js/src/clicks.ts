@@ -14,8 +14,7 @@ export const trackActions = (track: Track, type: string, selector: string) =>
         if (key) data[key] = value
       }
 
-      const [category, name] = element.dataset.eye!.split(/:(.*)/)
-      track(category, name, data)
+      track(...(element.dataset.eye!.split(/:(.*)/, 2) as [string, string]), data)
     },
     true,
   )

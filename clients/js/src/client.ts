@@ -48,7 +48,7 @@ export const init = (options: Options): Client => {
     browserStore,
     (body, keepalive) =>
       fetch(url, { method: 'POST', body, keepalive, credentials: 'omit', signal: AbortSignal.timeout?.(3e4) }),
-    (work) => (navigator.locks ? (navigator.locks.request(NAME, work).catch(work) as Promise<void>) : work()),
+    (work) => (navigator.locks?.request(NAME, work).catch(work) as Promise<void>) || work(),
     on('gpc') && (navigator as any).globalPrivacyControl,
   )
   const { track, pagehide } = queue

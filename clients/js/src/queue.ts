@@ -123,7 +123,7 @@ export const createQueue = (
   }
 
   const again = (milliseconds: number) => {
-    if (!timer) (timer = setTimeout(flush, milliseconds)).unref?.()
+    if (!timer) (timer = setTimeout(flush, Math.min(milliseconds, 1e9))).unref?.()
   }
 
   const deliver = async (rows: Row[]) => {
@@ -156,11 +156,12 @@ export const createQueue = (
       failures++
       // Date is in whole seconds. A clock that is behind is right: its times are in the past.
       if (date) head.ahead = sent - date > 1e3 ? sent - date : 0
+      head.sent = sent
       if (pause) head.wait = sent + pause
 
       rows.map((row, index) => {
         const verdict: Verdict | undefined = answer.results?.[index]
-        if (!verdict || (row.stored ? stored.every((other) => other.id != row.id) : !held.includes(row))) return
+        if (!verdict || [...stored, ...unsaved()].every((other) => other.id != row.id)) return
 
         failures = 0
         const time = Date.parse(row.event.timestamp)
@@ -171,7 +172,7 @@ export const createQueue = (
 
         writer?.delete(row.id)
         left.push(() => {
-          held = held.filter((other) => other != row)
+          held = held.filter((other) => other.id != row.id)
           count(stats, verdict.status)
           queueMicrotask(() => options.onVerdict?.(row.event, verdict))
         })
@@ -193,7 +194,8 @@ export const createQueue = (
       await sync()
 
       const wait = Math.max(resume, head.wait) - Date.now()
-      if (wait > 0 && wait < 864e5) return again(wait)
+      // A clock that was put back since the last request has nothing to wait for.
+      if (wait > 0 && Date.now() >= head.sent!) return again(wait)
 
       const rows = cut(held, limit)
       if (!rows[0]) return

@@ -6,6 +6,8 @@ export interface Head {
   ahead: number
   /** When the service wants to be asked again at the earliest, by the clock of the client. */
   wait: number
+  /** When the last request was sent, by the clock of the client. */
+  sent?: number
   /** The session, when it began, and when its last event happened. */
   session?: string
   begin?: number

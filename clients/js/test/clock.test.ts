@@ -215,6 +215,30 @@ test('no request is made before Retry-After, by timers, by flush, at pagehide or
   assert.equal(bodies.length, 2)
 })
 
+test('a Retry-After of days is waited for, and not taken for none', async () => {
+  const { queue, service, bodies } = granted()
+  service.answer = () => answer(503, {}, { 'retry-after': String(2 * 24 * 3600) })
+  queue.track('test', 'waits')
+  await queue.flush()
+  await queue.flush()
+  assert.equal(bodies.length, 1)
+
+  mock.timers.setTime(NOON + 49 * HOUR)
+  await queue.flush()
+  assert.equal(bodies.length, 2)
+})
+
+test('a clock that was put back does not prolong Retry-After', async () => {
+  const { queue, service, bodies } = granted()
+  service.answer = () => answer(503, {}, { 'retry-after': '30' })
+  queue.track('test', 'waits')
+  await queue.flush()
+
+  mock.timers.setTime(NOON - 24 * HOUR)
+  await queue.flush()
+  assert.equal(bodies.length, 2)
+})
+
 test('after Retry-After the timer tries again, within its jitter', async () => {
   mock.method(Math, 'random', () => 0.999)
   const { queue, service, bodies } = granted()

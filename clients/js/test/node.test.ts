@@ -115,13 +115,13 @@ test('a spool keeps events for the next client', async (t) => {
   service.up = false
   const first = start(t, { url: service.url, key: 'eye_abc', spool })
   const ids = Array.from({ length: 50 }, () => first.track(SESSION, 'test', 'kept'))
-  await first.flush()
   assert.equal(await first.close(0), 50)
 
   service.up = true
   const second = start(t, { url: service.url, key: 'eye_abc', spool })
   await second.flush()
-  assert.equal(second.stats().stored, 50)
+  // The last request of the first client may have come in when the service was up again.
+  assert.equal(second.stats().stored + second.stats().duplicate, 50)
   assert.deepEqual([...service.stored.keys()].sort(), ids.sort())
 })
 
