@@ -20,7 +20,7 @@ func publicCaller(id string, rate int) *access.Caller {
 // peer is one of many addresses.
 func peer(n int) netip.Addr {
 	var address [4]byte
-	binary.BigEndian.PutUint32(address[:], uint32(n)) //nolint:gosec // the numbers are small
+	binary.BigEndian.PutUint32(address[:], uint32(n))
 	return netip.AddrFrom4(address)
 }
 
