@@ -25,11 +25,11 @@ LINT := $(TOOL) golangci-lint
 PROMTOOL := $(GO) run -modfile=tools/promtool/go.mod -tags=remove_all_sd github.com/prometheus/prometheus/cmd/promtool
 
 # The load tools (eyeload) and the tests of the chart (charts) are modules of their own, to keep
-# their dependencies out of the service's. Packages are named relative to the root, whatever
-# their module.
+# their dependencies out of the service's; the Go client (client) to be released without the
+# service. Packages are named relative to the root, whatever their module.
 PKG ?= ./...
 IN_MODULES := PKG='$(PKG)' scripts/modules
-VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+VERSION ?= $(or $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null),dev)
 
 # -race, or nothing where it is not possible; RACE=-race forces it, RACE= turns it off. Expanded
 # only in the recipe of test, after Go was found.
@@ -72,6 +72,13 @@ run: ensure-postgres ## Build and start the service with a private Postgres; ARG
 	@$(BUILD) -o bin/ ./cmd/theeye
 	@exec bin/theeye dev $(ARGS)
 
+SHOP ?= 127.0.0.1:8090
+
+.PHONY: shop
+shop: ensure-postgres ## Run examples/shop with a service of its own, until Ctrl-C; SHOP=127.0.0.1:8090
+	@$(BUILD) -o bin/ ./cmd/theeye
+	@GO='$(GO)' scripts/shop '$(SHOP)'
+
 .PHONY: build
 build: ensure-go ## Build bin/theeye and bin/eyeload
 	$(BUILD) -o bin/ ./cmd/theeye
@@ -110,6 +117,7 @@ tidy: ensure-go ## Bring each go.mod and go.sum in line with the code
 	scripts/modules $(GO) mod tidy
 	cd tools/roots && $(GO) mod tidy
 	cd tools/openapi && $(GO) mod tidy
+	cd tools/ogen && $(GO) mod tidy
 	cd tools/web && $(GO) mod tidy
 
 .PHONY: lint
@@ -238,11 +246,14 @@ check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
 
 .PHONY: check-openapi
-check-openapi: ## Generate a client from the OpenAPI document, post an event with it and read it back
+check-openapi: ## Lint the OpenAPI document, and use it and the code of event types as clients do: Go and TypeScript; needs npm
+	@scripts/npm-tools tools/openapi >/dev/null
 	@scripts/ensure-postgres
 	cd tools/openapi && $(GO) mod tidy -diff && $(GO) mod verify
-	$(GO) vet -tags generators ./internal/httpapi
-	$(GO) test -count=1 -tags generators -run TestGeneratedClient ./internal/httpapi
+	cd tools/ogen && $(GO) mod tidy -diff && $(GO) mod verify
+	$(GO) vet -tags generators ./internal/httpapi ./internal/cli/codegen
+	$(GO) test -count=1 -tags generators -run 'TestGenerated|Redocly' ./internal/httpapi
+	$(GO) test -count=1 -tags generators -run TypeScript ./internal/cli/codegen
 
 # helm, and the tools that test charts: helm-unittest and kubeconform.
 .PHONY: build/helm

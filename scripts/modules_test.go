@@ -12,7 +12,7 @@ import (
 )
 
 // besides are the modules that import the service's packages.
-func besides() []string { return []string{"eyeload", "charts"} }
+func besides() []string { return []string{"eyeload", "charts", "client/e2e"} }
 
 // readVersions returns the versions that a go.mod names, by the module, and by "go" and
 // "toolchain".
@@ -58,11 +58,13 @@ func TestPackagesAreFoundInTheirModules(t *testing.T) {
 	const show = `echo "${PWD##*/}: $*"`
 	require.Equal(t, "eyeload: ./chaos ./load/...\n", run("./eyeload/chaos ./eyeload/load/...", show))
 	require.Equal(t, "charts: ./...\n", run("./charts/...", show))
+	require.Equal(t, "client: ./...\n", run("./client/...", show))
+	require.Equal(t, "client: ./\ne2e: ./\n", run("./client ./client/e2e", show))
 	require.Equal(t, 1, strings.Count(run("./internal/event", show), "\n"))
 	require.Contains(t, run("./internal/event", show), ": ./internal/event\n")
-	require.Equal(t, 3, strings.Count(run("./...", show), ": ./...\n"))
-	require.Equal(t, 3, strings.Count(run("", show), ": \n"))
+	require.Equal(t, 6, strings.Count(run("./...", show), ": ./...\n"))
+	require.Equal(t, 6, strings.Count(run("", show), ": \n"))
 
 	const fails = `echo "${PWD##*/}"; exit 3`
-	require.Equal(t, 3, strings.Count(run("./...", fails), "\n"), "a module that fails keeps none from being tried")
+	require.Equal(t, 6, strings.Count(run("./...", fails), "\n"), "a module that fails keeps none from being tried")
 }

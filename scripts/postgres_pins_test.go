@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,4 +45,55 @@ func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 			require.True(t, strings.HasPrefix(found.Integrity, "sha512-"), name)
 		}
 	}
+}
+
+// The tools that npm downloads are pinned in the same way, and none of them says where from.
+func TestTheToolsFromNpmArePinned(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "tools", "openapi")
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	require.NoError(t, err)
+	var asked struct {
+		Packages map[string]string `json:"devDependencies"` //nolint:tagliatelle // npm's name
+	}
+
+	require.NoError(t, json.Unmarshal(text, &asked))
+	require.Contains(t, asked.Packages, "openapi-typescript")
+
+	text, err = os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "://")
+	var locked struct {
+		Packages map[string]struct {
+			Version   string `json:"version"`
+			Integrity string `json:"integrity"`
+		} `json:"packages"`
+	}
+
+	require.NoError(t, json.Unmarshal(text, &locked))
+	for name, version := range asked.Packages {
+		require.Equal(t, version, locked.Packages["node_modules/"+name].Version, name)
+	}
+
+	for name, found := range locked.Packages {
+		require.True(t, name == "" || strings.HasPrefix(found.Integrity, "sha512-"), name)
+	}
+}
+
+// Where npm is missing, that is said, and it is a failure: a check that is left out proves nothing.
+func TestToolsFromNpmNeedNpm(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for _, name := range []string{"bash", "dirname"} {
+		found, err := exec.LookPath(name)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(found, filepath.Join(programs, name)))
+	}
+
+	run := exec.CommandContext(t.Context(), "bash", "npm-tools", "tools/openapi")
+	run.Env = []string{"PATH=" + programs}
+	out, err := run.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, 69, run.ProcessState.ExitCode())
+	require.Equal(t, "npm-tools: node is not installed; the tools of tools/openapi need it\n", string(out))
 }

@@ -221,7 +221,9 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 	require.NoError(t, err)
 	inTools, err := filepath.Glob("../tools/*/go.mod")
 	require.NoError(t, err)
-	for _, path := range slices.Concat(inFolders, inTools) {
+	inClient, err := filepath.Glob("../client/*/go.mod")
+	require.NoError(t, err)
+	for _, path := range slices.Concat(inFolders, inClient, inTools) {
 		if path == "../tools/suite/go.mod" {
 			continue // it only pins tools, so go mod tidy would empty it
 		}

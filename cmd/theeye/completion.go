@@ -18,6 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/codegen"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -93,6 +94,7 @@ func flagListers() map[string]lister {
 		"name":        listTypeNames,
 		"scope":       listWords("ingest", "read", "admin"),
 		"output":      listWords(asYAML, asJSON),
+		"lang":        listWords(string(codegen.Go), string(codegen.TypeScript)),
 		"status":      listWords(query.RejectionStatuses()...),
 		"action":      listWords(audit.ActionNames()...),
 	}

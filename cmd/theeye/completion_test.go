@@ -50,6 +50,9 @@ func TestCompletion(t *testing.T) {
 		"event-type get page ":     {"leave", "view"},
 		"event-type infer form ":   {"submit"},
 
+		"event-type generate --lang ":   {"go", "ts"},
+		"event-type generate --output ": {},
+
 		"rejection replay --category page --name ": {"leave", "view"},
 		"rejection list --status ":                 {"open", "replayed", "discarded"},
 		"serve --log-level ":                       {"debug", "info", "warn", "error"},

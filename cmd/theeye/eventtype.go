@@ -18,6 +18,7 @@ import (
 const eventTypeLong = `Manage event types: a category and a name, with a JSON Schema for the payload.
 
 The commands change the database directly; every replica applies a change within 5 s.
+Only generate asks a running service, as a client with a key.
 A plan is a file, or a directory of *.yaml, *.yml and *.json files, with documents such as
 
   category: form
@@ -43,6 +44,7 @@ func newEventType() *cobra.Command {
 		newTypePreview(),
 		newTypeInfer(),
 		newTypeConvert(),
+		newTypeGenerate(),
 		newTypeDelete(),
 	)
 	return cmd

@@ -131,6 +131,7 @@ func exitCode(err error) int {
 		errors.Is(err, cli.ErrPrivatePostgres),
 		errors.Is(err, top.ErrUnreachable),
 		errors.Is(err, export.ErrUnreachable),
+		errors.Is(err, cli.ErrUnreachable),
 		isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:

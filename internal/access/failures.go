@@ -24,8 +24,6 @@ const (
 	maxPeers = 10_000
 	// maxEvictionScan bounds the search for peers to evict.
 	maxEvictionScan = 16
-	// peerPrefix is the size of the IPv6 network that one host usually has for itself.
-	peerPrefix = 64
 )
 
 // NewFailureLimiter makes a limiter; zero means no limit.
@@ -33,15 +31,15 @@ func NewFailureLimiter(perMinute int, now func() time.Time) *FailureLimiter {
 	return &FailureLimiter{perMinute: perMinute, now: now, fullAt: map[netip.Addr]time.Time{}}
 }
 
-// RecordFailure records a failure of a peer, "host:port", or returns how long the peer
-// has to wait until its next failure is within the limit. An address that cannot be
-// parsed is a peer like any other.
-func (f *FailureLimiter) RecordFailure(peer string) (wait time.Duration, ok bool) {
+// RecordFailure records a failure of a peer, or returns how long the peer has to wait
+// until its next failure is within the limit. One IPv6 network of 64 bits is one peer, and
+// so are all requests without a valid address.
+func (f *FailureLimiter) RecordFailure(peer netip.Addr) (wait time.Duration, ok bool) {
 	if f == nil || f.perMinute == 0 {
 		return 0, true
 	}
 
-	address := peerAddress(peer)
+	address := peerNetwork(peer)
 	price := failureWindow / time.Duration(f.perMinute)
 	now := f.now()
 	f.mu.Lock()
@@ -77,22 +75,4 @@ func (f *FailureLimiter) evictPeers(now time.Time) {
 			return
 		}
 	}
-}
-
-// peerAddress returns the address that counts as one peer: an IPv4 address, or an IPv6
-// network.
-func peerAddress(peer string) netip.Addr {
-	parsed, err := netip.ParseAddrPort(peer)
-	if err != nil {
-		return netip.Addr{}
-	}
-
-	address := parsed.Addr().Unmap().WithZone("")
-	if address.Is6() {
-		if network, err := address.Prefix(peerPrefix); err == nil {
-			return network.Addr()
-		}
-	}
-
-	return address
 }

@@ -9,7 +9,8 @@ import (
 // PublicLimiter holds each address that uses a public key to the key's rate limit, in this
 // process. Everybody can read a public key, so the limit is not one for all of its users.
 //
-// Each address has a bucket as in a Limiter, which holds publicBurst's worth of events. A
+// Each address has a bucket as in a Limiter, which holds publicBurst's worth of events. The
+// addresses of one IPv6 network of 64 bits share a bucket: see peerNetwork. A
 // PublicLimiter is safe for concurrent use and remembers a bounded number of addresses.
 type PublicLimiter struct {
 	now     func() time.Time
@@ -17,10 +18,10 @@ type PublicLimiter struct {
 	buckets map[publicUser]*bucket
 }
 
-// publicUser is an address that uses a public key.
+// publicUser is a peer that uses a public key.
 type publicUser struct {
-	keyID string
-	peer  netip.Addr
+	keyID   string
+	network netip.Addr
 }
 
 // publicBurst is the size of an address's bucket, as the time to fill it: a browser that was
@@ -42,7 +43,7 @@ func (l *PublicLimiter) Allow(caller *Caller, peer netip.Addr, n int) (wait time
 		return 0, true
 	}
 
-	user := publicUser{caller.KeyID, peer}
+	user := publicUser{caller.KeyID, peerNetwork(peer)}
 	rate := *caller.RateLimit
 	now := l.now()
 	l.mu.Lock()
@@ -64,12 +65,14 @@ func (l *PublicLimiter) Allow(caller *Caller, peer netip.Addr, n int) (wait time
 // DescribeLimit returns the size of an address's bucket, in events, the time in which it is
 // refilled, and how many events the address could send at once now.
 func (l *PublicLimiter) DescribeLimit(caller *Caller, peer netip.Addr) (quota int, window time.Duration, remaining int) {
+	user := publicUser{caller.KeyID, peerNetwork(peer)}
 	rate := *caller.RateLimit
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	return rate * int(publicBurst/time.Second), publicBurst, l.buckets[publicUser{caller.KeyID, peer}].remainingEvents(now, rate, publicBurst)
+	remaining = l.buckets[user].remainingEvents(now, rate, publicBurst)
+	return rate * int(publicBurst/time.Second), publicBurst, remaining
 }
 
 // evictUsers removes some users whose bucket is full, or any one if it finds none.

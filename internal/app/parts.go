@@ -136,11 +136,12 @@ func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
 func (s *Service) newAPI(shared stores) (http.Handler, error) {
 	c := s.config
 	return httpapi.New(httpapi.Config{
-		Budget:      c.HTTP.Budget,
-		ReadTimeout: c.Database.ReadTimeout,
-		BodyMemory:  int64(c.Ingest.QueueBytes),
-		Rules:       &s.rules,
-		AccessEvery: c.Log.AccessEvery,
+		Budget:         c.HTTP.Budget,
+		ReadTimeout:    c.Database.ReadTimeout,
+		BodyMemory:     int64(c.Ingest.QueueBytes),
+		Rules:          &s.rules,
+		AccessEvery:    c.Log.AccessEvery,
+		TrustedProxies: c.HTTP.TrustedProxies,
 		Pace: httpapi.Pace{
 			Rate:    c.HTTP.MinBodyRate,
 			Grace:   c.HTTP.ReadHeaderTimeout,

@@ -61,6 +61,7 @@ func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (doctor.Re
 		WriteTimeout:      c.HTTP.Budget,
 		ReadTimeout:       c.Database.ReadTimeout,
 		MaxAhead:          c.Limits.MaxAhead,
+		TrustedProxies:    len(c.HTTP.TrustedProxies),
 		Capacity:          int64(c.Database.Capacity),
 	}, deps), nil
 }

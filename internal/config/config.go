@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -59,6 +60,11 @@ type HTTPConfig struct {
 	// and after ReadHeaderTimeout, 1 KiB by default; 0 sets no minimum. Too high, and
 	// senders with slow networks are cut off with 408.
 	MinBodyRate int
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed;
+	// none by default. Without those of a proxy in front, all of its clients share one
+	// address and its limits; with others, whoever is there can claim any address.
+	// Addresses of IPv4 are not mapped into IPv6, and no prefix covers everything.
+	TrustedProxies []netip.Prefix
 }
 
 // OpsConfig holds the settings of the operators' port.

@@ -39,6 +39,8 @@ type Config struct {
 	ReadTimeout  time.Duration
 	// MaxAhead is how far ahead of the service's clock a timestamp may be.
 	MaxAhead time.Duration
+	// TrustedProxies counts the networks in http.trusted_proxies.
+	TrustedProxies int
 	// Capacity is the size in bytes that the database may grow to; 0 means unknown.
 	Capacity int64
 	// LongTransaction is the age from which a transaction is too long; zero means 5 minutes.

@@ -1,6 +1,9 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // PublicKeys are the public keys in use, and what their use depends on.
 type PublicKeys struct {
@@ -34,6 +37,13 @@ func publicKeyChecks() []check {
 			examines: "Event types are registered, if there are public keys: everybody can read a public key in a page, and only event types say what may be stored with it",
 			remedy:   "Register the event types that pages send, and create public keys with --registered-only.",
 			evaluate: (*facts).checkPublicTypes,
+		},
+		{
+			name:     "access.public_addresses",
+			needs:    needsSchema,
+			examines: "If there are public keys and the URL is https, `http.trusted_proxies` names the proxy where TLS ends: otherwise all visitors count as one address and share the rate limit of a public key",
+			remedy:   "Set http.trusted_proxies to the addresses of the proxies in front, and let the outermost one replace X-Forwarded-For or add to it.",
+			evaluate: (*facts).checkPublicAddresses,
 		},
 	}
 }
@@ -79,5 +89,23 @@ func (f *facts) checkPublicTypes() assessment {
 		}
 
 		return warning("no event type is registered, so everybody who reads the public key " + joinNames(open) + " in a page can store events of any name and content")
+	})
+}
+
+func (f *facts) checkPublicAddresses() assessment {
+	return assessFact(f.db.PublicKeys, func(p PublicKeys) assessment {
+		public := f.service.Public
+		switch {
+		case len(p.Keys) == 0:
+			return ok("no public key is in use")
+		case f.TrustedProxies > 0:
+			return ok(fmt.Sprintf("http.trusted_proxies has %d addresses or networks", f.TrustedProxies))
+		case public == nil:
+			return skipped("no service is given: give --url, or set THEEYE_URL")
+		case strings.HasPrefix(public.URL, "https:"):
+			return warning("TLS ends in a proxy, and http.trusted_proxies is empty: all visitors share the rate limit of a public key")
+		}
+
+		return ok("the URL is not https, so it need not lead through a proxy")
 	})
 }

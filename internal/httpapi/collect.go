@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/propagation"
@@ -96,7 +95,7 @@ func (a *api) checkPublicRate(c *gin.Context, events int) error {
 		return nil
 	}
 
-	peer := peerOf(c)
+	peer := a.peerAddress(c)
 	wait, ok := a.PublicLimiter.Allow(caller, peer, events)
 	if ok {
 		return nil
@@ -115,9 +114,4 @@ func hideConflicts(caller *access.Caller, verdicts []ingest.Verdict) {
 			verdicts[i].Status = ingest.Rejected
 		}
 	}
-}
-
-func peerOf(c *gin.Context) netip.Addr {
-	peer, _ := netip.ParseAddrPort(c.Request.RemoteAddr)
-	return peer.Addr()
 }

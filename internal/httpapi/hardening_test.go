@@ -166,7 +166,7 @@ func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 	}
 
 	for n := range 20 {
-		// The addresses that the client claims do not count.
+		// The addresses that a client claims do not count: no proxy is trusted.
 		answer := wrong.Do(t, http.MethodGet, "/v1/events", "", "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n), "X-Real-Ip", "192.0.2.1", "Forwarded", "for=192.0.2.1")
 		requireProblem(t, answer, http.StatusTooManyRequests, "too_many_failures")
 		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))

@@ -152,7 +152,7 @@ func (a *api) limitFailures(c *gin.Context, err error) error {
 		return err
 	}
 
-	wait, ok := a.Failures.RecordFailure(c.Request.RemoteAddr)
+	wait, ok := a.Failures.RecordFailure(a.peerAddress(c))
 	if ok {
 		return err
 	}

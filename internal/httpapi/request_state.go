@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
@@ -24,6 +25,8 @@ type requestState struct {
 	span trace.Span
 	// caller is nil until the request was authorized.
 	caller *access.Caller
+	// peer is invalid until peerAddress was called.
+	peer netip.Addr
 	// problemCode is the code of the problem in the response.
 	problemCode fault.Code
 	// clientGone means that the client closed the connection before the response.

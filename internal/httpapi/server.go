@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,9 @@ type Config struct {
 	// AccessEvery logs one request in so many; 0 logs only requests that failed because of the
 	// service.
 	AccessEvery int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed, of normalized
+	// addresses. Empty believes nobody.
+	TrustedProxies []netip.Prefix
 	// Pace is the speed at which bodies have to arrive.
 	Pace Pace
 	// Rules are published at /v1/limits, and events are validated by them.
@@ -119,7 +123,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UseRawPath = true
 	router.UnescapePathValues = false // unescaping would read a plus sign as a space; see pathText
 	router.ForwardedByClientIP = false
-	_ = router.SetTrustedProxies(nil) // no proxies: an empty list cannot be wrong
+	_ = router.SetTrustedProxies(nil) // peerAddress has its own: see there
 	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS, a.rejectRepeatedHeaders)
 	router.NoRoute(func(c *gin.Context) {
 		if a.sendWelcome(c) {

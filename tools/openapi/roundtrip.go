@@ -12,9 +12,10 @@ import (
 	"net/http"
 	"os"
 
+	_ "github.com/getkin/kin-openapi/openapi3" // for the code that is generated, as are those below
 	"github.com/google/uuid"
-	_ "github.com/oapi-codegen/runtime"       // for the client that is generated
-	_ "github.com/oapi-codegen/runtime/types" // likewise
+	_ "github.com/oapi-codegen/runtime"
+	_ "github.com/oapi-codegen/runtime/types"
 )
 
 func main() {
