@@ -153,11 +153,11 @@ export const createQueue = (
 
     await change((stored, writer) => {
       left = []
-      failures++
+      if (!(writer && answer.results?.[0])) failures++ // verdicts that another request has brought are no failure
       // Date is in whole seconds. A clock that is behind is right: its times are in the past.
       if (date) head.ahead = sent - date > 1e3 ? sent - date : 0
       head.sent = sent
-      if (pause) head.wait = sent + pause
+      head.wait = sent + pause
 
       rows.map((row, index) => {
         const verdict: Verdict | undefined = answer.results?.[index]
@@ -179,7 +179,7 @@ export const createQueue = (
       })
     })
 
-    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 1e3 * 2 ** failures)
+    if (failures) resume = Date.now() + pause + Math.random() * Math.min(3e5, 2 ** failures * 1e3)
     if (!answer.results) queueMicrotask(() => options.onError?.({ status, code: answer.code }))
 
     left.map((leave) => leave())
