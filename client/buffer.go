@@ -139,7 +139,11 @@ func (b *Buffer) Enqueue(event Event) error {
 		return fmt.Errorf("client: event %s was not taken: %w", event.EventID, ErrClosed)
 	}
 
-	err = b.queue.push(encoded)
+	events, bytes, err := b.queue.push(encoded)
+	if events == 1 || b.fillsBatch(events, bytes) {
+		b.wakeSender() // also if the disk failed: the event may be there
+	}
+
 	b.count(func(s *BufferStats) {
 		if err == nil {
 			s.Enqueued++
@@ -149,10 +153,6 @@ func (b *Buffer) Enqueue(event Event) error {
 	})
 	if err != nil {
 		return fmt.Errorf("client: event %s was not taken: %w", event.EventID, err)
-	}
-
-	if events, bytes := b.queue.size(); events == 1 || b.fillsBatch(events, bytes) {
-		b.wakeSender()
 	}
 
 	return nil

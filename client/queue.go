@@ -5,8 +5,9 @@ import "sync"
 // queue holds encoded events from Enqueue to their verdicts, the oldest first. push and size
 // are safe beside everything; peek and drop are for the one sender.
 type queue interface {
-	// push adds an event, or returns ErrFull.
-	push(event []byte) error
+	// push adds an event, or returns ErrFull. It returns how many events wait then, and their
+	// bytes, so that of callers at the same time exactly one sees that its event is the first.
+	push(event []byte) (events int, bytes int64, err error)
 	// peek returns the oldest events: at most a number of them and of bytes, but at least one.
 	peek(maxEvents int, maxBytes int64) ([][]byte, error)
 	// drop forgets the n oldest of the events that the last peek returned.
@@ -37,17 +38,17 @@ type memoryQueue struct {
 	bytes  int64
 }
 
-func (q *memoryQueue) push(event []byte) error {
+func (q *memoryQueue) push(event []byte) (events int, bytes int64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 
 	if q.bounds.exceeds(len(q.events), q.bytes, int64(len(event))) {
-		return ErrFull
+		return len(q.events), q.bytes, ErrFull
 	}
 
 	q.events = append(q.events, event)
 	q.bytes += int64(len(event))
-	return nil
+	return len(q.events), q.bytes, nil
 }
 
 func (q *memoryQueue) peek(maxEvents int, maxBytes int64) ([][]byte, error) {

@@ -27,7 +27,7 @@ func openTestSpool(t *testing.T, dir string, limits bounds) (s *spool, told *[]e
 func pushAll(t *testing.T, s *spool, events ...string) {
 	t.Helper()
 	for _, event := range events {
-		if err := s.push([]byte(event)); err != nil {
+		if _, _, err := s.push([]byte(event)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -132,16 +132,17 @@ func (s *spool) addFound(path string) error {
 }
 
 // push writes an event behind the others and, if the spool promises that, waits for the disk.
-func (s *spool) push(event []byte) error {
+func (s *spool) push(event []byte) (events int, bytes int64, err error) {
 	s.mu.Lock()
-	err := s.write(event)
+	err = s.write(event)
 	position := s.written
+	events, bytes = s.events, s.bytes
 	s.mu.Unlock()
-	if err != nil || !s.sync {
-		return err
+	if err == nil && s.sync {
+		err = s.syncTo(position)
 	}
 
-	return s.syncTo(position)
+	return events, bytes, err
 }
 
 func (s *spool) write(event []byte) error {

@@ -67,7 +67,7 @@ func TestADiskThatFailsRefusesEvents(t *testing.T) {
 	}
 
 	s.active.file = broken
-	if err := s.push([]byte("c")); err == nil || errors.Is(err, ErrFull) {
+	if _, _, err := s.push([]byte("c")); err == nil || errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 
@@ -90,7 +90,7 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := s.push([]byte("a")); err != nil {
+	if _, _, err := s.push([]byte("a")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -109,7 +109,7 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 	}
 
 	s.segments[0].file = whole
-	if err := s.push([]byte("b")); err != nil {
+	if _, _, err := s.push([]byte("b")); err != nil {
 		t.Fatal("a new segment is begun", err)
 	}
 
