@@ -29,9 +29,11 @@ type Buffer struct {
 	wake chan struct{}
 	// closing is closed by Close.
 	closing chan struct{}
-	// interrupt ends the sender at once; stopped is closed when it has ended.
-	interrupt context.CancelFunc
-	stopped   chan struct{}
+	// interrupt ends the sender at once, with a cause that interrupted returns; stopped is
+	// closed when it has ended.
+	interrupt   context.CancelCauseFunc
+	interrupted func() error
+	stopped     chan struct{}
 	// finish decides once what is left.
 	finish sync.Once
 	left   Remainder
@@ -43,9 +45,7 @@ type Buffer struct {
 
 	mu    sync.Mutex
 	stats BufferStats
-	// settled counts the events that have a verdict. progress is closed and replaced when it
-	// grows.
-	settled  int64
+	// progress is closed and replaced when events have left the queue.
 	progress chan struct{}
 	// flushers counts the callers of Flush, for whom the sender does not wait for more events.
 	flushers int
@@ -107,8 +107,9 @@ func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
 		b.stats.Recovered, _ = opened.size()
 	}
 
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	b.interrupt = cancel
+	b.interrupted = func() error { return context.Cause(ctx) }
 	s := &sender{buffer: b, batchEvents: config.BatchEvents}
 	go s.run(ctx)
 	return b, nil
@@ -159,11 +160,10 @@ func (b *Buffer) Enqueue(event Event) error {
 }
 
 // Flush returns when each event that was enqueued before has its verdict, or with the context's
-// error. It does not shorten the waits after failed attempts.
+// error, or with one that matches ErrClosed if Close ends the sending before. It does not shorten
+// the waits after failed attempts. Events that a damaged spool has lost are not waited for.
 func (b *Buffer) Flush(ctx context.Context) error {
 	b.mu.Lock()
-	events, _ := b.queue.size()
-	target := b.settled + int64(events)
 	b.flushers++
 	b.mu.Unlock()
 	defer func() {
@@ -172,28 +172,44 @@ func (b *Buffer) Flush(ctx context.Context) error {
 		b.mu.Unlock()
 	}()
 
+	target, _ := b.queue.tally()
 	b.wakeSender()
 	for {
-		b.mu.Lock()
-		missing := target - b.settled
-		progress := b.progress
-		b.mu.Unlock()
-		if missing <= 0 {
+		progress := b.nextProgress()
+		missing := b.countMissing(target)
+		if missing == 0 {
 			return nil
 		}
 
 		select {
 		case <-progress:
 		case <-b.stopped:
-			return fmt.Errorf("client: %d events have no verdict: %w", missing, ErrClosed)
+			if missing = b.countMissing(target); missing > 0 {
+				return fmt.Errorf("client: %d events have no verdict: %w", missing, ErrClosed)
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("client: %d events have no verdict yet: %w", missing, context.Cause(ctx))
 		}
 	}
 }
 
+// nextProgress returns a channel that is closed when events leave the queue after this call.
+func (b *Buffer) nextProgress() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.progress
+}
+
+// countMissing returns how many of the first events that came, as many as target says, are still
+// there.
+func (b *Buffer) countMissing(target int64) int64 {
+	_, left := b.queue.tally()
+	return max(0, target-left)
+}
+
 // Close takes no more events, sends what is there until the context ends, and returns what is
-// left. The error is nil if nothing is; otherwise it is the context's. A wait that is not the
+// left. The error is nil if nothing is; otherwise it is that of the context that ended. A wait that is not the
 // service's wish (Retry-After) is cut short, so that a service that is back gets the events.
 // Close may be called more than once; each call returns the same.
 func (b *Buffer) Close(ctx context.Context) (Remainder, error) {
@@ -209,17 +225,17 @@ func (b *Buffer) Close(ctx context.Context) (Remainder, error) {
 	select {
 	case <-b.stopped:
 	case <-ctx.Done():
-		b.interrupt()
+		b.interrupt(context.Cause(ctx))
 		<-b.stopped
 	}
 
-	b.finish.Do(func() { b.left, b.ended = b.takeRemainder(context.Cause(ctx)) })
+	b.finish.Do(func() { b.left, b.ended = b.takeRemainder() })
 	return b.left, b.ended
 }
 
 // takeRemainder ends the use of the queue and returns what it holds.
-func (b *Buffer) takeRemainder(cause error) (left Remainder, err error) {
-	b.interrupt()
+func (b *Buffer) takeRemainder() (left Remainder, err error) {
+	b.interrupt(nil) // which changes no earlier cause
 	left.Count, _ = b.queue.size()
 	if memory, ok := b.queue.(*memoryQueue); ok {
 		for _, encoded := range memory.events {
@@ -232,7 +248,7 @@ func (b *Buffer) takeRemainder(cause error) (left Remainder, err error) {
 	}
 
 	if left.Count > 0 {
-		return left, fmt.Errorf("client: %d events have no verdict: %w", left.Count, cause)
+		return left, fmt.Errorf("client: %d events have no verdict: %w", left.Count, b.interrupted())
 	}
 
 	return left, nil

@@ -2,8 +2,8 @@ package client
 
 import "sync"
 
-// queue holds encoded events from Enqueue to their verdicts, the oldest first. push and size
-// are safe beside everything; peek and drop are for the one sender.
+// queue holds encoded events from Enqueue to their verdicts, the oldest first. push, tally
+// and size are safe beside everything; peek and drop are for the one sender.
 type queue interface {
 	// push adds an event, or returns ErrFull. It returns how many events wait then, and their
 	// bytes, so that of callers at the same time exactly one sees that its event is the first.
@@ -12,6 +12,9 @@ type queue interface {
 	peek(maxEvents int, maxBytes int64) ([][]byte, error)
 	// drop forgets the n oldest of the events that the last peek returned.
 	drop(n int) error
+	// tally returns how many events ever came, and how many of them have left: with a verdict,
+	// or because they cannot be read any more. The first to come are the first to leave.
+	tally() (came, left int64)
 	// size returns how many events wait, and their bytes.
 	size() (events int, bytes int64)
 	// close ends the use of the queue. What it holds on disk stays.
@@ -36,6 +39,7 @@ type memoryQueue struct {
 	mu     sync.Mutex
 	events [][]byte
 	bytes  int64
+	left   int64
 }
 
 func (q *memoryQueue) push(event []byte) (events int, bytes int64, err error) {
@@ -79,7 +83,15 @@ func (q *memoryQueue) drop(n int) error {
 
 	clear(q.events[:n]) // so that the array does not keep them
 	q.events = q.events[n:]
+	q.left += int64(n)
 	return nil
+}
+
+func (q *memoryQueue) tally() (came, left int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+
+	return q.left + int64(len(q.events)), q.left
 }
 
 func (q *memoryQueue) size() (events int, bytes int64) {

@@ -89,6 +89,7 @@ func (b *Buffer) isHurried() bool {
 func (s *sender) sendBatch(ctx context.Context) error {
 	b := s.buffer
 	batch, err := b.queue.peek(s.batchEvents, b.config.BatchBytes)
+	b.tellProgress() // what cannot be read any more has left
 	if err != nil || len(batch) == 0 {
 		return err
 	}
@@ -150,19 +151,26 @@ func (b *Buffer) settle(batch [][]byte, result Result) {
 
 	b.mu.Lock()
 	err := b.queue.drop(len(batch))
-	b.settled += int64(len(batch))
 	b.stats.Stored += int64(result.Stored)
 	b.stats.Duplicates += int64(result.Duplicates)
 	b.stats.Conflicts += int64(result.Conflicts)
 	b.stats.Rejected += int64(result.Rejected)
 	b.stats.LastError = nil
-	close(b.progress)
-	b.progress = make(chan struct{})
 	b.mu.Unlock()
 
+	b.tellProgress()
 	if err != nil {
 		b.tellError(fmt.Errorf("client: the spool keeps events that have a verdict; they are sent again after a restart, as duplicates: %w", err))
 	}
+}
+
+// tellProgress has the callers of Flush look at the queue again.
+func (b *Buffer) tellProgress() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	close(b.progress)
+	b.progress = make(chan struct{})
 }
 
 // pause waits after a failed attempt. Close cuts a wait short that runs when it is called,

@@ -43,6 +43,7 @@ type spool struct {
 	events   int
 	bytes    int64
 	written  int64 // events that were pushed
+	left     int64 // events that were sent or given up
 
 	// syncing is held by the one caller whose fsync serves all that were written before.
 	syncing sync.Mutex
@@ -280,6 +281,7 @@ func (s *spool) forgetLost(from *segment, lost int) {
 	s.mu.Lock()
 	from.events -= lost
 	s.events -= lost
+	s.left += int64(lost)
 	var err error
 	if from.events == 0 {
 		err = s.removeOldest()
@@ -304,6 +306,7 @@ func (s *spool) drop(n int) error {
 		s.bytes -= size
 	}
 
+	s.left += int64(n)
 	s.peeked = nil
 	if oldest.events == 0 {
 		return s.removeOldest()
@@ -323,6 +326,13 @@ func (s *spool) removeOldest() error {
 	}
 
 	return oldest.remove()
+}
+
+func (s *spool) tally() (came, left int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.left + int64(s.events), s.left
 }
 
 func (s *spool) size() (events int, bytes int64) {
