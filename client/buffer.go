@@ -104,7 +104,7 @@ func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
 		}
 
 		b.queue = opened
-		b.stats.Recovered, _ = opened.size()
+		b.stats.Recovered, _, _ = opened.size()
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -172,7 +172,8 @@ func (b *Buffer) Flush(ctx context.Context) error {
 		b.mu.Unlock()
 	}()
 
-	target, _ := b.queue.tally()
+	events, _, left := b.queue.size()
+	target := left + int64(events)
 	b.wakeSender()
 	for {
 		progress := b.nextProgress()
@@ -204,7 +205,7 @@ func (b *Buffer) nextProgress() <-chan struct{} {
 // countMissing returns how many of the first events that came, as many as target says, are still
 // there.
 func (b *Buffer) countMissing(target int64) int64 {
-	_, left := b.queue.tally()
+	_, _, left := b.queue.size()
 	return max(0, target-left)
 }
 
@@ -236,7 +237,7 @@ func (b *Buffer) Close(ctx context.Context) (Remainder, error) {
 // takeRemainder ends the use of the queue and returns what it holds.
 func (b *Buffer) takeRemainder() (left Remainder, err error) {
 	b.interrupt(nil) // which changes no earlier cause
-	left.Count, _ = b.queue.size()
+	left.Count, _, _ = b.queue.size()
 	if memory, ok := b.queue.(*memoryQueue); ok {
 		for _, encoded := range memory.events {
 			left.Events = append(left.Events, decodeEvent(encoded))
@@ -260,7 +261,7 @@ func (b *Buffer) Stats() BufferStats {
 	defer b.mu.Unlock()
 
 	stats := b.stats
-	stats.Queued, stats.QueuedBytes = b.queue.size()
+	stats.Queued, stats.QueuedBytes, _ = b.queue.size()
 	return stats
 }
 

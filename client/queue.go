@@ -2,8 +2,8 @@ package client
 
 import "sync"
 
-// queue holds encoded events from Enqueue to their verdicts, the oldest first. push, tally
-// and size are safe beside everything; peek and drop are for the one sender.
+// queue holds encoded events from Enqueue to their verdicts, the oldest first. push and size
+// are safe beside everything; peek and drop are for the one sender.
 type queue interface {
 	// push adds an event, or returns ErrFull. It returns how many events wait then, and their
 	// bytes, so that of callers at the same time exactly one sees that its event is the first.
@@ -12,11 +12,9 @@ type queue interface {
 	peek(maxEvents int, maxBytes int64) ([][]byte, error)
 	// drop forgets the n oldest of the events that the last peek returned.
 	drop(n int) error
-	// tally returns how many events ever came, and how many of them have left: with a verdict,
-	// or because they cannot be read any more. The first to come are the first to leave.
-	tally() (came, left int64)
-	// size returns how many events wait, and their bytes.
-	size() (events int, bytes int64)
+	// size returns how many events wait, and their bytes; and how many have left, the oldest
+	// first: with a verdict, or because they cannot be read any more.
+	size() (events int, bytes, left int64)
 	// close ends the use of the queue. What it holds on disk stays.
 	close() error
 }
@@ -87,18 +85,11 @@ func (q *memoryQueue) drop(n int) error {
 	return nil
 }
 
-func (q *memoryQueue) tally() (came, left int64) {
+func (q *memoryQueue) size() (events int, bytes, left int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 
-	return q.left + int64(len(q.events)), q.left
-}
-
-func (q *memoryQueue) size() (events int, bytes int64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-
-	return len(q.events), q.bytes
+	return len(q.events), q.bytes, q.left
 }
 
 func (q *memoryQueue) close() error { return nil }

@@ -104,7 +104,7 @@ func restore(t *testing.T, name string, text, notes []byte) (events []string, to
 	}
 
 	s, errs := openTestSpool(t, dir, generous())
-	count, size := s.size()
+	count, size, _ := s.size()
 	pushAll(t, s, "new")
 	events = drain(t, s)
 	if last := len(events) - 1; last < 0 || events[last] != "new" {

@@ -47,7 +47,7 @@ func (s *sender) awaitBatch(ctx context.Context) bool {
 	b := s.buffer
 	var delayed <-chan time.Time
 	for {
-		events, bytes := b.queue.size()
+		events, bytes, _ := b.queue.size()
 		switch {
 		case ctx.Err() != nil || (events == 0 && b.isClosing()):
 			return false

@@ -45,10 +45,14 @@ type spool struct {
 	written  int64 // events that were pushed
 	left     int64 // events that were sent or given up
 
-	// syncing is held by the one caller whose fsync serves all that were written before.
+	// unsynced is set when the disk failed: of the events up to this one, those that nobody was
+	// told to be on the disk may not be.
+	unsynced int64
+
+	// syncing is held by the one caller whose fsync serves all that were written before: as
+	// many as synced says are on the disk.
 	syncing sync.Mutex
-	// Of written, so many are on the disk, and those up to unsynced may not be.
-	synced, unsynced int64
+	synced  int64
 
 	// peeked are the frames of the last peek, in the oldest segment. The sender alone uses it.
 	peeked []frame
@@ -178,12 +182,7 @@ func (s *spool) beginSegment() error {
 	}
 
 	if s.sync {
-		err := syncDir(s.dir)
-		if err == nil && s.active != nil {
-			err = s.active.file.Sync()
-		}
-
-		if err != nil {
+		if err := errors.Join(syncDir(s.dir), s.syncActive()); err != nil {
 			return errors.Join(err, begun.remove())
 		}
 	}
@@ -204,22 +203,36 @@ func (s *spool) endActive() {
 	s.active = nil
 }
 
+// syncActive waits until the disk has the active segment.
+func (s *spool) syncActive() error {
+	if s.active == nil {
+		return nil
+	}
+
+	err := s.active.file.Sync()
+	if err != nil {
+		s.doubtDisk()
+	}
+
+	return err
+}
+
+// doubtDisk notes that a wait for the disk failed. What the system could not write it forgets, so
+// that a second attempt would seem to succeed: the segment is not continued, and whoever still
+// waits for an event in it is told.
+func (s *spool) doubtDisk() {
+	s.unsynced = s.written
+	s.endActive()
+}
+
 // syncTo waits until the disk has the first events that were written, as many as position says.
 // Of the callers that wait at the same time one waits for the disk, for all of them.
 func (s *spool) syncTo(position int64) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 
-	if position <= s.synced {
-		return nil
-	}
-
-	if position <= s.unsynced {
-		return errNotSynced
-	}
-
 	s.mu.Lock()
-	written := s.written
+	written, doubtful := s.written, position <= s.unsynced
 	var file *os.File
 	if s.active != nil { // otherwise all events have a verdict
 		file = s.active.file
@@ -227,16 +240,26 @@ func (s *spool) syncTo(position int64) error {
 
 	s.mu.Unlock()
 
-	// A file that was closed meanwhile was ended in sync, or its events have a verdict.
-	if err := file.Sync(); file != nil && err != nil && !errors.Is(err, os.ErrClosed) {
-		// What the system could not write it forgets; a second attempt would seem to succeed.
-		s.unsynced = written
-		s.mu.Lock()
-		s.endActive()
-		s.mu.Unlock()
-		return fmt.Errorf("%w: %w", errNotSynced, err)
+	switch {
+	case doubtful: // also if later events, in another file, are on the disk
+		return errNotSynced
+	case position <= s.synced || file == nil:
+		return nil
 	}
 
+	err := file.Sync()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	switch {
+	case err != nil && !errors.Is(err, os.ErrClosed):
+		s.doubtDisk()
+		return fmt.Errorf("%w: %w", errNotSynced, err)
+	case position <= s.unsynced:
+		return errNotSynced
+	}
+
+	// A file that was closed meanwhile was ended in sync, or its events have a verdict.
 	s.synced = written
 	return nil
 }
@@ -328,18 +351,11 @@ func (s *spool) removeOldest() error {
 	return oldest.remove()
 }
 
-func (s *spool) tally() (came, left int64) {
+func (s *spool) size() (events int, bytes, left int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.left + int64(s.events), s.left
-}
-
-func (s *spool) size() (events int, bytes int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.events, s.bytes
+	return s.events, s.bytes, s.left
 }
 
 // close closes all files and lets the next spool use the directory.

@@ -95,13 +95,8 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 	}
 
 	whole := s.active.file
-	read, write, err := os.Pipe() // which has no fsync
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	s.written++ // by another caller, who waits for the disk too
-	s.active.file = write
+	s.active.file = breakFile(t)
 	for range 2 {
 		if err := s.syncTo(2); !errors.Is(err, errNotSynced) {
 			t.Fatal(err)
@@ -117,7 +112,56 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 		t.Fatal(got)
 	}
 
-	if err := errors.Join(read.Close(), write.Close(), s.close()); err != nil {
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// breakFile returns a file that has no fsync, which is what a disk that fails looks like.
+func breakFile(t *testing.T) *os.File {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { _ = errors.Join(read.Close(), write.Close()) })
+	return write
+}
+
+// The disk fails as a segment is ended. Whoever still waits for an event in it is told so, and
+// not that a later wait, for another file, went well.
+func TestASyncThatFailsBetweenSegmentsIsTold(t *testing.T) {
+	t.Parallel()
+	s, err := openSpool(t.TempDir(), generous(), true, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	pushAll(t, s, "first")
+	waiting := s.written + 1 // another caller's, who has not come to wait for the disk yet
+	if err := s.write([]byte("waiting")); err != nil {
+		t.Fatal(err)
+	}
+
+	whole := s.active.file
+	s.active.file = breakFile(t)
+	s.segmentOf = 1
+	if _, _, err := s.push([]byte("refused")); err == nil {
+		t.Fatal("an event was taken although the disk failed")
+	}
+
+	s.segments[0].file = whole
+	pushAll(t, s, "later")
+	if err := s.syncTo(waiting); !errors.Is(err, errNotSynced) {
+		t.Fatal(err)
+	}
+
+	if got := drain(t, s); !slices.Equal(got, []string{"first", "waiting", "later"}) {
+		t.Fatal(got)
+	}
+
+	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,7 +192,7 @@ func TestEventsThatVanishAreGivenUp(t *testing.T) {
 			t.Fatalf("%s: %q", name, got)
 		}
 
-		if count, size := s.size(); count != 0 || size != 0 || len(*told) != 1 || !errors.Is((*told)[0], ErrSpoolDamaged) {
+		if count, size, _ := s.size(); count != 0 || size != 0 || len(*told) != 1 || !errors.Is((*told)[0], ErrSpoolDamaged) {
 			t.Fatal(name, count, size, *told)
 		}
 
