@@ -17,7 +17,6 @@ const (
 	// spool it is an eighth of it.
 	segmentBytes = 4 << 20
 	spoolShare   = 8
-	dirMode      = 0o700
 	fileMode     = 0o600
 )
 
@@ -61,8 +60,13 @@ type spool struct {
 // openSpool locks the directory of a spool, and finds the events in it. What is wrong with the
 // files is told and does not keep the rest from being sent.
 func openSpool(dir string, limits bounds, sync bool, tellError func(error)) (*spool, error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("client: make the directory of the spool: %w", err)
+	toDisk := syncDir
+	if !sync {
+		toDisk = func(string) error { return nil }
+	}
+
+	if err := makeDir(dir, toDisk); err != nil {
+		return nil, err
 	}
 
 	lock, err := lockFile(filepath.Join(dir, "lock"))
