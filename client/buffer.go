@@ -16,6 +16,10 @@ import (
 //     revoked key only delay it. No event is stored twice.
 //   - Events are sent in the order in which they were enqueued: a batch is tried until it has
 //     its verdicts, and later events wait for it.
+//   - An event that a firewall or another gateway before the service refuses again and again,
+//     while it lets others pass, is Rejected after some minutes with the code
+//     "request_refused", so that it does not hold up the others for ever. The service does not
+//     know such an event: whoever wants to keep it does so in OnVerdict.
 //   - Without a spool, events without a verdict end with the process; Close returns them. With
 //     a spool they do not.
 //
