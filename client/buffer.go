@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -86,6 +87,10 @@ type Remainder struct {
 // a spool, it begins with the events that an earlier one left there; NewBuffer returns
 // ErrSpoolLocked if another one still uses the directory.
 func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
+	if c == nil {
+		return nil, errors.New("client: NewBuffer was given no Client; look at the error of New")
+	}
+
 	config, err := config.completed()
 	if err != nil {
 		return nil, err

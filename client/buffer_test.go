@@ -308,6 +308,7 @@ func TestConfigsThatCannotWorkAreRefused(t *testing.T) {
 		{MaxEvents: -1},
 		{MaxBytes: -1},
 		{MaxEventBytes: -1},
+		{MaxEventBytes: 64 << 20},
 		{BatchEvents: -1},
 		{BatchBytes: -1},
 		{BackoffMin: -1},
@@ -318,5 +319,20 @@ func TestConfigsThatCannotWorkAreRefused(t *testing.T) {
 	} {
 		_, err := client.NewBuffer(dialDirect(t, newService()), config)
 		check(t, err != nil, "%+v", config)
+	}
+
+	_, err := client.NewBuffer(nil, client.BufferConfig{})
+	check(t, err != nil, "a Buffer without a Client")
+}
+
+func TestAViolationNamesItsPlaceOnce(t *testing.T) {
+	t.Parallel()
+	for want, violation := range map[string]client.Violation{
+		"/data/id is a number; expected a string": {Pointer: "/data/id", Detail: "/data/id is a number; expected a string"},
+		"/data/id: it is bad":                     {Pointer: "/data/id", Detail: "it is bad"},
+		"limit: it is bad":                        {Parameter: "limit", Detail: "it is bad"},
+		"it is bad":                               {Detail: "it is bad"},
+	} {
+		check(t, violation.String() == want, "%s", violation)
 	}
 }
