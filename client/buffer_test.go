@@ -187,6 +187,25 @@ func TestEveryVerdictIsTold(t *testing.T) {
 	})
 }
 
+// A process that is killed while it is told a verdict is told again by the next: the buffer holds
+// the event until then.
+func TestAVerdictIsToldBeforeItsEventIsForgotten(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"", t.TempDir()} {
+		synctest.Test(t, func(t *testing.T) {
+			var b *client.Buffer
+			var queued []int
+			b = newBuffer(t, dialDirect(t, newService()), client.BufferConfig{
+				Spool:     dir,
+				OnVerdict: func(client.Event, client.Verdict) { queued = append(queued, b.Stats().Queued) },
+			})
+			enqueue(t, b, manyNames(3)...)
+			closeAll(t, b)
+			check(t, slices.Equal(queued, []int{3, 3, 3}), "%v", queued)
+		})
+	}
+}
+
 // Close says what is left, with the ids under which it can be sent again.
 func TestCloseReturnsWhatIsLeft(t *testing.T) {
 	t.Parallel()

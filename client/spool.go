@@ -33,7 +33,9 @@ type spool struct {
 	sync      bool
 	segmentOf int64
 	tellError func(error)
-	lock      *os.File
+	// syncDir waits until the disk has the names in a directory, if the spool promises that.
+	syncDir func(dir string) error
+	lock    *os.File
 
 	mu       sync.Mutex
 	segments []*segment // the oldest first
@@ -75,7 +77,7 @@ func openSpool(dir string, limits bounds, sync bool, tellError func(error)) (*sp
 	}
 
 	s := &spool{
-		dir: dir, bounds: limits, sync: sync, tellError: tellError, lock: lock,
+		dir: dir, bounds: limits, sync: sync, tellError: tellError, syncDir: toDisk, lock: lock,
 		segmentOf: min(segmentBytes, limits.bytes/spoolShare),
 	}
 	if err := s.findSegments(); err != nil {
@@ -186,7 +188,7 @@ func (s *spool) beginSegment() error {
 	}
 
 	if s.sync {
-		if err := errors.Join(syncDir(s.dir), s.syncActive()); err != nil {
+		if err := errors.Join(s.syncDir(s.dir), s.syncActive()); err != nil {
 			return errors.Join(err, begun.remove())
 		}
 	}

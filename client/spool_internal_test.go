@@ -117,6 +117,43 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 	}
 }
 
+// A segment whose name a power cut takes away is lost with all of its events.
+func TestTheDiskHasTheNameOfEachSegment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := openSpool(dir, generous(), true, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.segmentOf = 1
+	named := 0
+	s.syncDir = func(synced string) error {
+		if synced == dir {
+			named++
+		}
+
+		return nil
+	}
+	pushAll(t, s, "a", "b", "c")
+	if named != 3 {
+		t.Fatalf("of 3 segments, the disk has the names of %d", named)
+	}
+
+	s.syncDir = func(string) error { return errors.New("the disk failed") }
+	if _, _, err := s.push([]byte("d")); err == nil {
+		t.Fatal("an event was taken in a segment without a name")
+	}
+
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Fatal(got)
+	}
+
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // breakFile returns a file that has no fsync, which is what a disk that fails looks like.
 func breakFile(t *testing.T) *os.File {
 	t.Helper()
