@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -16,6 +17,10 @@ import (
 //     revoked key only delay it. No event is stored twice.
 //   - Events are sent in the order in which they were enqueued: a batch is tried until it has
 //     its verdicts, and later events wait for it.
+//   - An event that a firewall or another gateway before the service refuses again and again,
+//     while it lets others pass, is Rejected after some minutes with the code
+//     "request_refused", so that it does not hold up the others for ever. The service does not
+//     know such an event: whoever wants to keep it does so in OnVerdict.
 //   - Without a spool, events without a verdict end with the process; Close returns them. With
 //     a spool they do not.
 //
@@ -29,9 +34,11 @@ type Buffer struct {
 	wake chan struct{}
 	// closing is closed by Close.
 	closing chan struct{}
-	// interrupt ends the sender at once; stopped is closed when it has ended.
-	interrupt context.CancelFunc
-	stopped   chan struct{}
+	// interrupt ends the sender at once, with a cause that interrupted returns; stopped is
+	// closed when it has ended.
+	interrupt   context.CancelCauseFunc
+	interrupted func() error
+	stopped     chan struct{}
 	// finish decides once what is left.
 	finish sync.Once
 	left   Remainder
@@ -43,9 +50,7 @@ type Buffer struct {
 
 	mu    sync.Mutex
 	stats BufferStats
-	// settled counts the events that have a verdict. progress is closed and replaced when it
-	// grows.
-	settled  int64
+	// progress is closed and replaced when events have left the queue.
 	progress chan struct{}
 	// flushers counts the callers of Flush, for whom the sender does not wait for more events.
 	flushers int
@@ -82,6 +87,10 @@ type Remainder struct {
 // a spool, it begins with the events that an earlier one left there; NewBuffer returns
 // ErrSpoolLocked if another one still uses the directory.
 func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
+	if c == nil {
+		return nil, errors.New("client: NewBuffer was given no Client; look at the error of New")
+	}
+
 	config, err := config.completed()
 	if err != nil {
 		return nil, err
@@ -104,11 +113,12 @@ func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
 		}
 
 		b.queue = opened
-		b.stats.Recovered, _ = opened.size()
+		b.stats.Recovered, _, _ = opened.size()
 	}
 
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	b.interrupt = cancel
+	b.interrupted = func() error { return context.Cause(ctx) }
 	s := &sender{buffer: b, batchEvents: config.BatchEvents}
 	go s.run(ctx)
 	return b, nil
@@ -139,7 +149,11 @@ func (b *Buffer) Enqueue(event Event) error {
 		return fmt.Errorf("client: event %s was not taken: %w", event.EventID, ErrClosed)
 	}
 
-	err = b.queue.push(encoded)
+	events, bytes, err := b.queue.push(encoded)
+	if events == 1 || b.fillsBatch(events, bytes) {
+		b.wakeSender() // also if the disk failed: the event may be there
+	}
+
 	b.count(func(s *BufferStats) {
 		if err == nil {
 			s.Enqueued++
@@ -151,19 +165,14 @@ func (b *Buffer) Enqueue(event Event) error {
 		return fmt.Errorf("client: event %s was not taken: %w", event.EventID, err)
 	}
 
-	if events, bytes := b.queue.size(); events == 1 || b.fillsBatch(events, bytes) {
-		b.wakeSender()
-	}
-
 	return nil
 }
 
 // Flush returns when each event that was enqueued before has its verdict, or with the context's
-// error. It does not shorten the waits after failed attempts.
+// error, or with one that matches ErrClosed if Close ends the sending before. It does not shorten
+// the waits after failed attempts. Events that a damaged spool has lost are not waited for.
 func (b *Buffer) Flush(ctx context.Context) error {
 	b.mu.Lock()
-	events, _ := b.queue.size()
-	target := b.settled + int64(events)
 	b.flushers++
 	b.mu.Unlock()
 	defer func() {
@@ -172,28 +181,45 @@ func (b *Buffer) Flush(ctx context.Context) error {
 		b.mu.Unlock()
 	}()
 
+	events, _, left := b.queue.size()
+	target := left + int64(events)
 	b.wakeSender()
 	for {
-		b.mu.Lock()
-		missing := target - b.settled
-		progress := b.progress
-		b.mu.Unlock()
-		if missing <= 0 {
+		progress := b.nextProgress()
+		missing := b.countMissing(target)
+		if missing == 0 {
 			return nil
 		}
 
 		select {
 		case <-progress:
 		case <-b.stopped:
-			return fmt.Errorf("client: %d events have no verdict: %w", missing, ErrClosed)
+			if missing = b.countMissing(target); missing > 0 {
+				return fmt.Errorf("client: %d events have no verdict: %w", missing, ErrClosed)
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("client: %d events have no verdict yet: %w", missing, context.Cause(ctx))
 		}
 	}
 }
 
+// nextProgress returns a channel that is closed when events leave the queue after this call.
+func (b *Buffer) nextProgress() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.progress
+}
+
+// countMissing returns how many of the first events that came, as many as target says, are still
+// there.
+func (b *Buffer) countMissing(target int64) int64 {
+	_, _, left := b.queue.size()
+	return max(0, target-left)
+}
+
 // Close takes no more events, sends what is there until the context ends, and returns what is
-// left. The error is nil if nothing is; otherwise it is the context's. A wait that is not the
+// left. The error is nil if nothing is; otherwise it is that of the context that ended. A wait that is not the
 // service's wish (Retry-After) is cut short, so that a service that is back gets the events.
 // Close may be called more than once; each call returns the same.
 func (b *Buffer) Close(ctx context.Context) (Remainder, error) {
@@ -209,18 +235,18 @@ func (b *Buffer) Close(ctx context.Context) (Remainder, error) {
 	select {
 	case <-b.stopped:
 	case <-ctx.Done():
-		b.interrupt()
+		b.interrupt(context.Cause(ctx))
 		<-b.stopped
 	}
 
-	b.finish.Do(func() { b.left, b.ended = b.takeRemainder(context.Cause(ctx)) })
+	b.finish.Do(func() { b.left, b.ended = b.takeRemainder() })
 	return b.left, b.ended
 }
 
 // takeRemainder ends the use of the queue and returns what it holds.
-func (b *Buffer) takeRemainder(cause error) (left Remainder, err error) {
-	b.interrupt()
-	left.Count, _ = b.queue.size()
+func (b *Buffer) takeRemainder() (left Remainder, err error) {
+	b.interrupt(nil) // which changes no earlier cause
+	left.Count, _, _ = b.queue.size()
 	if memory, ok := b.queue.(*memoryQueue); ok {
 		for _, encoded := range memory.events {
 			left.Events = append(left.Events, decodeEvent(encoded))
@@ -232,7 +258,7 @@ func (b *Buffer) takeRemainder(cause error) (left Remainder, err error) {
 	}
 
 	if left.Count > 0 {
-		return left, fmt.Errorf("client: %d events have no verdict: %w", left.Count, cause)
+		return left, fmt.Errorf("client: %d events have no verdict: %w", left.Count, b.interrupted())
 	}
 
 	return left, nil
@@ -244,7 +270,7 @@ func (b *Buffer) Stats() BufferStats {
 	defer b.mu.Unlock()
 
 	stats := b.stats
-	stats.Queued, stats.QueuedBytes = b.queue.size()
+	stats.Queued, stats.QueuedBytes, _ = b.queue.size()
 	return stats
 }
 

@@ -187,6 +187,25 @@ func TestEveryVerdictIsTold(t *testing.T) {
 	})
 }
 
+// A process that is killed while it is told a verdict is told again by the next: the buffer holds
+// the event until then.
+func TestAVerdictIsToldBeforeItsEventIsForgotten(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"", t.TempDir()} {
+		synctest.Test(t, func(t *testing.T) {
+			var b *client.Buffer
+			var queued []int
+			b = newBuffer(t, dialDirect(t, newService()), client.BufferConfig{
+				Spool:     dir,
+				OnVerdict: func(client.Event, client.Verdict) { queued = append(queued, b.Stats().Queued) },
+			})
+			enqueue(t, b, manyNames(3)...)
+			closeAll(t, b)
+			check(t, slices.Equal(queued, []int{3, 3, 3}), "%v", queued)
+		})
+	}
+}
+
 // Close says what is left, with the ids under which it can be sent again.
 func TestCloseReturnsWhatIsLeft(t *testing.T) {
 	t.Parallel()
@@ -308,6 +327,7 @@ func TestConfigsThatCannotWorkAreRefused(t *testing.T) {
 		{MaxEvents: -1},
 		{MaxBytes: -1},
 		{MaxEventBytes: -1},
+		{MaxEventBytes: 64 << 20},
 		{BatchEvents: -1},
 		{BatchBytes: -1},
 		{BackoffMin: -1},
@@ -318,5 +338,20 @@ func TestConfigsThatCannotWorkAreRefused(t *testing.T) {
 	} {
 		_, err := client.NewBuffer(dialDirect(t, newService()), config)
 		check(t, err != nil, "%+v", config)
+	}
+
+	_, err := client.NewBuffer(nil, client.BufferConfig{})
+	check(t, err != nil, "a Buffer without a Client")
+}
+
+func TestAViolationNamesItsPlaceOnce(t *testing.T) {
+	t.Parallel()
+	for want, violation := range map[string]client.Violation{
+		"/data/id is a number; expected a string": {Pointer: "/data/id", Detail: "/data/id is a number; expected a string"},
+		"/data/id: it is bad":                     {Pointer: "/data/id", Detail: "it is bad"},
+		"limit: it is bad":                        {Parameter: "limit", Detail: "it is bad"},
+		"it is bad":                               {Detail: "it is bad"},
+	} {
+		check(t, violation.String() == want, "%s", violation)
 	}
 }

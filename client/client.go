@@ -83,6 +83,11 @@ func parseBase(serviceURL string) (*url.URL, error) {
 		return nil, errors.New("client: the service's URL has a user, a query or a fragment; it may have a path only")
 	}
 
+	const call = "/v1/events"
+	if strings.HasSuffix(strings.TrimRight(base.Path, "/"), call) {
+		return nil, fmt.Errorf("client: %q has the path of a call; give the URL without %s", serviceURL, call)
+	}
+
 	return base, nil
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -29,7 +30,7 @@ type BufferConfig struct {
 	MaxEvents int
 	MaxBytes  int64
 	// MaxEventBytes is the size of JSON past which Enqueue returns ErrTooLarge; 64 KiB, like
-	// the service's own limit.
+	// the service's own limit. It may be up to 64 MiB.
 	MaxEventBytes int
 
 	// BatchEvents and BatchBytes bound a request; 500 and 512 KiB. An event alone is sent
@@ -45,7 +46,8 @@ type BufferConfig struct {
 	// the service asked for in Retry-After (of which one hour is honoured). A refusal that
 	// somebody must mend (401, 403 and the like) is tried again after BackoffMax at least.
 	BackoffMin, BackoffMax time.Duration
-	// RequestTimeout bounds one attempt; 30 s.
+	// RequestTimeout bounds one attempt; 30 s. The Client's own HTTP client may have a timeout
+	// as well, which is 30 s unless WithHTTPClient sets another, and the shorter one counts.
 	RequestTimeout time.Duration
 
 	// Spool is a directory in which events wait for their verdicts. With it an event that
@@ -91,6 +93,10 @@ func (c BufferConfig) completed() (BufferConfig, error) {
 
 	if c.MaxBytes < 0 || c.BatchBytes < 0 || c.BackoffMin < 0 || c.BackoffMax < 0 || c.RequestTimeout < 0 {
 		return c, errors.New("client: a bound of the BufferConfig is negative")
+	}
+
+	if c.MaxEventBytes > maxFrame-frameHead {
+		return c, fmt.Errorf("client: the BufferConfig has a MaxEventBytes above %d bytes, the most that a Buffer takes", maxFrame-frameHead)
 	}
 
 	if c.SpoolSync && c.Spool == "" {

@@ -133,7 +133,7 @@ type Violation struct {
 // String returns the place and what is wrong there.
 func (v Violation) String() string {
 	place := v.Pointer + v.Parameter
-	if place == "" {
+	if place == "" || strings.HasPrefix(v.Detail, place+" ") {
 		return v.Detail
 	}
 

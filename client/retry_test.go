@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,43 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		for _, gap := range s.requestGaps() {
 			check(t, gap >= 7*time.Second && gap <= 7*time.Second+client.BackoffMaxDefault, "%v", s.requestGaps())
 		}
+	})
+}
+
+// What the service asks for holds as well if Close is called meanwhile, up to an hour: nobody
+// waits for days because a gateway made a mistake.
+func TestCloseWaitsForWhatTheServiceAsked(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]time.Duration{"600": 10 * time.Minute, "864000": time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(refuse(http.StatusServiceUnavailable, "overloaded", "Retry-After", asked))
+			b := newBuffer(t, dialDirect(t, s), client.BufferConfig{Delay: -1})
+			enqueue(t, b, "good")
+			synctest.Wait() // the sender waits
+			closeAll(t, b)
+			gap := s.requestGaps()[0]
+			check(t, gap >= want && gap <= want+client.BackoffMaxDefault, "%s: %v", asked, gap)
+		})
+	}
+}
+
+// A service that takes a request and is silent costs one attempt after another, not the sender.
+func TestAnAttemptHasATimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		c := newClient(t, "http://eye.test", client.WithHTTPClient(&http.Client{Transport: waiting{}}))
+		b := newBuffer(t, c, client.BufferConfig{
+			Delay: -1, RequestTimeout: 5 * time.Second, BackoffMax: time.Second,
+			OnError: func(err error) { told = append(told, err) },
+		})
+		enqueue(t, b, "good")
+		<-time.After(time.Minute)
+		synctest.Wait()
+		check(t, len(told) >= 9 && errors.Is(told[0], context.DeadlineExceeded), "%v", told)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, _ = b.Close(ended)
 	})
 }
 
@@ -96,6 +134,12 @@ func TestRequestsThatAreTooLargeAreSplit(t *testing.T) {
 		check(t, slices.Equal(s.storedIDs(), ids), "%d are stored in order", len(s.storedIDs()))
 		check(t, time.Since(began) == 0, "splitting waits for nothing")
 		check(t, len(s.requestSizes()) < 80, "%d requests: %v", len(s.requestSizes()), s.requestSizes())
+
+		b = newBuffer(t, dialDirect(t, s), client.BufferConfig{BatchEvents: 50, Delay: time.Hour})
+		ids = append(ids, enqueue(t, b, manyNames(50)...)...)
+		synctest.Wait()
+		check(t, slices.Equal(s.storedIDs(), ids), "the parts of a batch do not wait for more events: %d", len(s.storedIDs()))
+		closeAll(t, b)
 	})
 }
 

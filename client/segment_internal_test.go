@@ -27,7 +27,7 @@ func openTestSpool(t *testing.T, dir string, limits bounds) (s *spool, told *[]e
 func pushAll(t *testing.T, s *spool, events ...string) {
 	t.Helper()
 	for _, event := range events {
-		if err := s.push([]byte(event)); err != nil {
+		if _, _, err := s.push([]byte(event)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,7 +104,7 @@ func restore(t *testing.T, name string, text, notes []byte) (events []string, to
 	}
 
 	s, errs := openTestSpool(t, dir, generous())
-	count, size := s.size()
+	count, size, _ := s.size()
 	pushAll(t, s, "new")
 	events = drain(t, s)
 	if last := len(events) - 1; last < 0 || events[last] != "new" {

@@ -167,7 +167,8 @@ func (a *answer) readResults(single bool) ([]wireResult, error) {
 	}
 
 	e := a.toError()
-	e.unknownOutcome = e.Status == http.StatusRequestTimeout || e.Status >= http.StatusInternalServerError
+	success := e.Status < http.StatusMultipleChoices // of something before the service, such as a 202 of a queue
+	e.unknownOutcome = success || e.Status == http.StatusRequestTimeout || e.Status >= http.StatusInternalServerError
 	return nil, e
 }
 

@@ -138,6 +138,7 @@ func TestRefusalsAreTyped(t *testing.T) {
 		is        error
 		temporary bool
 	}{
+		{http.StatusAccepted, "", client.ErrOutcomeUnknown, false}, // a queue before the service has them
 		{http.StatusBadRequest, "invalid_json", nil, false},
 		{http.StatusUnauthorized, "unauthorized", client.ErrUnauthorized, false},
 		{http.StatusForbidden, "forbidden", client.ErrForbidden, false},
@@ -242,6 +243,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		{"https://", key},
 		{"https://user:password@eye.example.com", key},
 		{"https://eye.example.com?x=1", key},
+		{"https://eye.example.com/v1/events", key},
 		{"https://eye.example.com", ""},
 		{"https://eye.example.com", "eye_test\n"},
 		{"https://eye.example.com", "Bearer eye_test"},

@@ -22,6 +22,10 @@ type sender struct {
 	// batchEvents bounds the next batch. It is halved when a request is refused as too large,
 	// and grows slowly back.
 	batchEvents int
+	// alone counts how often the oldest event was refused alone, since the last verdict.
+	alone int
+	// witness is the last event that got a verdict of the service; nil if none did.
+	witness []byte
 }
 
 // run sends batches until the Buffer is closed and empty, or the context ends.
@@ -47,7 +51,7 @@ func (s *sender) awaitBatch(ctx context.Context) bool {
 	b := s.buffer
 	var delayed <-chan time.Time
 	for {
-		events, bytes := b.queue.size()
+		events, bytes, _ := b.queue.size()
 		switch {
 		case ctx.Err() != nil || (events == 0 && b.isClosing()):
 			return false
@@ -89,51 +93,75 @@ func (b *Buffer) isHurried() bool {
 func (s *sender) sendBatch(ctx context.Context) error {
 	b := s.buffer
 	batch, err := b.queue.peek(s.batchEvents, b.config.BatchBytes)
+	b.tellProgress() // what cannot be read any more has left
 	if err != nil || len(batch) == 0 {
 		return err
 	}
 
+	result, err := s.post(ctx, batch)
+	var refusal *Error
+	switch {
+	case err == nil:
+		s.batchEvents = min(b.config.BatchEvents, s.batchEvents+1+b.config.BatchEvents/16)
+		s.witness = batch[0]
+	case !errors.As(err, &refusal):
+		return err
+	case refusal.Status == http.StatusRequestEntityTooLarge:
+		result = s.split(batch, refusal)
+	case refusal.mayBeContent():
+		if result, err = s.isolate(ctx, batch, refusal); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+
+	if len(result.Verdicts) > 0 {
+		s.failures = 0
+		s.alone = 0
+		b.settle(batch, result)
+	}
+
+	return nil
+}
+
+// post makes one attempt to send events.
+func (s *sender) post(ctx context.Context, batch [][]byte) (Result, error) {
 	ids := make([]string, len(batch))
 	for i, encoded := range batch {
 		ids[i] = readEventID(encoded)
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, b.config.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.buffer.config.RequestTimeout)
 	defer cancel()
 
-	result, err := b.client.post(ctx, ids, batch)
-	b.count(func(c *BufferStats) {
+	result, err := s.buffer.client.post(ctx, ids, batch)
+	s.buffer.count(func(c *BufferStats) {
 		c.Requests++
 		if err != nil {
 			c.Failures++
 		}
 	})
-
-	var refusal *Error
-	switch {
-	case err == nil:
-		s.batchEvents = min(b.config.BatchEvents, s.batchEvents+1+b.config.BatchEvents/16)
-	case !errors.As(err, &refusal) || refusal.Status != http.StatusRequestEntityTooLarge:
-		return err
-	case len(batch) > 1:
-		s.batchEvents = (len(batch) + 1) / 2
-		return nil
-	default:
-		result = Result{}
-		result.add(refusal.toVerdict(ids[0]))
-	}
-
-	s.failures = 0
-	b.settle(batch, result)
-	return nil
+	return result, err
 }
 
-// toVerdict makes the refusal of a request with one event, as too large, the verdict on it: no
-// later attempt can end otherwise.
-func (e *Error) toVerdict(id string) Verdict {
-	code := e.Code
-	if code == "" {
-		code = "body_too_large"
+// split halves a batch that is too large, for the next attempt. An event that is too large alone
+// has the refusal as its verdict: no later attempt can end otherwise.
+func (s *sender) split(batch [][]byte, refusal *Error) (result Result) {
+	if len(batch) > 1 {
+		s.batchEvents = (len(batch) + 1) / 2
+		return Result{}
+	}
+
+	result.add(refusal.toVerdict(readEventID(batch[0]), "body_too_large"))
+	return result
+}
+
+// toVerdict makes the refusal of a request with one event the verdict on it. code is for a
+// refusal that has none, because something before the service refused.
+func (e *Error) toVerdict(id, code string) Verdict {
+	if e.Code != "" {
+		code = e.Code
 	}
 
 	return Verdict{EventID: id, Status: Rejected, Violations: []Violation{{Code: code, Detail: e.Error()}}}
@@ -150,19 +178,26 @@ func (b *Buffer) settle(batch [][]byte, result Result) {
 
 	b.mu.Lock()
 	err := b.queue.drop(len(batch))
-	b.settled += int64(len(batch))
 	b.stats.Stored += int64(result.Stored)
 	b.stats.Duplicates += int64(result.Duplicates)
 	b.stats.Conflicts += int64(result.Conflicts)
 	b.stats.Rejected += int64(result.Rejected)
 	b.stats.LastError = nil
-	close(b.progress)
-	b.progress = make(chan struct{})
 	b.mu.Unlock()
 
+	b.tellProgress()
 	if err != nil {
 		b.tellError(fmt.Errorf("client: the spool keeps events that have a verdict; they are sent again after a restart, as duplicates: %w", err))
 	}
+}
+
+// tellProgress has the callers of Flush look at the queue again.
+func (b *Buffer) tellProgress() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	close(b.progress)
+	b.progress = make(chan struct{})
 }
 
 // pause waits after a failed attempt. Close cuts a wait short that runs when it is called,

@@ -17,7 +17,6 @@ const (
 	// spool it is an eighth of it.
 	segmentBytes = 4 << 20
 	spoolShare   = 8
-	dirMode      = 0o700
 	fileMode     = 0o600
 )
 
@@ -34,7 +33,9 @@ type spool struct {
 	sync      bool
 	segmentOf int64
 	tellError func(error)
-	lock      *os.File
+	// syncDir waits until the disk has the names in a directory, if the spool promises that.
+	syncDir func(dir string) error
+	lock    *os.File
 
 	mu       sync.Mutex
 	segments []*segment // the oldest first
@@ -43,11 +44,16 @@ type spool struct {
 	events   int
 	bytes    int64
 	written  int64 // events that were pushed
+	left     int64 // events that were sent or given up
 
-	// syncing is held by the one caller whose fsync serves all that were written before.
+	// unsynced is set when the disk failed: of the events up to this one, those that nobody was
+	// told to be on the disk may not be.
+	unsynced int64
+
+	// syncing is held by the one caller whose fsync serves all that were written before: as
+	// many as synced says are on the disk.
 	syncing sync.Mutex
-	// Of written, so many are on the disk, and those up to unsynced may not be.
-	synced, unsynced int64
+	synced  int64
 
 	// peeked are the frames of the last peek, in the oldest segment. The sender alone uses it.
 	peeked []frame
@@ -56,8 +62,13 @@ type spool struct {
 // openSpool locks the directory of a spool, and finds the events in it. What is wrong with the
 // files is told and does not keep the rest from being sent.
 func openSpool(dir string, limits bounds, sync bool, tellError func(error)) (*spool, error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("client: make the directory of the spool: %w", err)
+	toDisk := syncDir
+	if !sync {
+		toDisk = func(string) error { return nil }
+	}
+
+	if err := makeDir(dir, toDisk); err != nil {
+		return nil, err
 	}
 
 	lock, err := lockFile(filepath.Join(dir, "lock"))
@@ -66,7 +77,7 @@ func openSpool(dir string, limits bounds, sync bool, tellError func(error)) (*sp
 	}
 
 	s := &spool{
-		dir: dir, bounds: limits, sync: sync, tellError: tellError, lock: lock,
+		dir: dir, bounds: limits, sync: sync, tellError: tellError, syncDir: toDisk, lock: lock,
 		segmentOf: min(segmentBytes, limits.bytes/spoolShare),
 	}
 	if err := s.findSegments(); err != nil {
@@ -132,16 +143,17 @@ func (s *spool) addFound(path string) error {
 }
 
 // push writes an event behind the others and, if the spool promises that, waits for the disk.
-func (s *spool) push(event []byte) error {
+func (s *spool) push(event []byte) (events int, bytes int64, err error) {
 	s.mu.Lock()
-	err := s.write(event)
+	err = s.write(event)
 	position := s.written
+	events, bytes = s.events, s.bytes
 	s.mu.Unlock()
-	if err != nil || !s.sync {
-		return err
+	if err == nil && s.sync {
+		err = s.syncTo(position)
 	}
 
-	return s.syncTo(position)
+	return events, bytes, err
 }
 
 func (s *spool) write(event []byte) error {
@@ -176,12 +188,7 @@ func (s *spool) beginSegment() error {
 	}
 
 	if s.sync {
-		err := syncDir(s.dir)
-		if err == nil && s.active != nil {
-			err = s.active.file.Sync()
-		}
-
-		if err != nil {
+		if err := errors.Join(s.syncDir(s.dir), s.syncActive()); err != nil {
 			return errors.Join(err, begun.remove())
 		}
 	}
@@ -202,22 +209,36 @@ func (s *spool) endActive() {
 	s.active = nil
 }
 
+// syncActive waits until the disk has the active segment.
+func (s *spool) syncActive() error {
+	if s.active == nil {
+		return nil
+	}
+
+	err := s.active.file.Sync()
+	if err != nil {
+		s.doubtDisk()
+	}
+
+	return err
+}
+
+// doubtDisk notes that a wait for the disk failed. What the system could not write it forgets, so
+// that a second attempt would seem to succeed: the segment is not continued, and whoever still
+// waits for an event in it is told.
+func (s *spool) doubtDisk() {
+	s.unsynced = s.written
+	s.endActive()
+}
+
 // syncTo waits until the disk has the first events that were written, as many as position says.
 // Of the callers that wait at the same time one waits for the disk, for all of them.
 func (s *spool) syncTo(position int64) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 
-	if position <= s.synced {
-		return nil
-	}
-
-	if position <= s.unsynced {
-		return errNotSynced
-	}
-
 	s.mu.Lock()
-	written := s.written
+	written, doubtful := s.written, position <= s.unsynced
 	var file *os.File
 	if s.active != nil { // otherwise all events have a verdict
 		file = s.active.file
@@ -225,16 +246,26 @@ func (s *spool) syncTo(position int64) error {
 
 	s.mu.Unlock()
 
-	// A file that was closed meanwhile was ended in sync, or its events have a verdict.
-	if err := file.Sync(); file != nil && err != nil && !errors.Is(err, os.ErrClosed) {
-		// What the system could not write it forgets; a second attempt would seem to succeed.
-		s.unsynced = written
-		s.mu.Lock()
-		s.endActive()
-		s.mu.Unlock()
-		return fmt.Errorf("%w: %w", errNotSynced, err)
+	switch {
+	case doubtful: // also if later events, in another file, are on the disk
+		return errNotSynced
+	case position <= s.synced || file == nil:
+		return nil
 	}
 
+	err := file.Sync()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	switch {
+	case err != nil && !errors.Is(err, os.ErrClosed):
+		s.doubtDisk()
+		return fmt.Errorf("%w: %w", errNotSynced, err)
+	case position <= s.unsynced:
+		return errNotSynced
+	}
+
+	// A file that was closed meanwhile was ended in sync, or its events have a verdict.
 	s.synced = written
 	return nil
 }
@@ -279,6 +310,7 @@ func (s *spool) forgetLost(from *segment, lost int) {
 	s.mu.Lock()
 	from.events -= lost
 	s.events -= lost
+	s.left += int64(lost)
 	var err error
 	if from.events == 0 {
 		err = s.removeOldest()
@@ -303,6 +335,7 @@ func (s *spool) drop(n int) error {
 		s.bytes -= size
 	}
 
+	s.left += int64(n)
 	s.peeked = nil
 	if oldest.events == 0 {
 		return s.removeOldest()
@@ -324,11 +357,11 @@ func (s *spool) removeOldest() error {
 	return oldest.remove()
 }
 
-func (s *spool) size() (events int, bytes int64) {
+func (s *spool) size() (events int, bytes, left int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.events, s.bytes
+	return s.events, s.bytes, s.left
 }
 
 // close closes all files and lets the next spool use the directory.

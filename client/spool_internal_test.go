@@ -67,7 +67,7 @@ func TestADiskThatFailsRefusesEvents(t *testing.T) {
 	}
 
 	s.active.file = broken
-	if err := s.push([]byte("c")); err == nil || errors.Is(err, ErrFull) {
+	if _, _, err := s.push([]byte("c")); err == nil || errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 
@@ -90,18 +90,13 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := s.push([]byte("a")); err != nil {
+	if _, _, err := s.push([]byte("a")); err != nil {
 		t.Fatal(err)
 	}
 
 	whole := s.active.file
-	read, write, err := os.Pipe() // which has no fsync
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	s.written++ // by another caller, who waits for the disk too
-	s.active.file = write
+	s.active.file = breakFile(t)
 	for range 2 {
 		if err := s.syncTo(2); !errors.Is(err, errNotSynced) {
 			t.Fatal(err)
@@ -109,7 +104,7 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 	}
 
 	s.segments[0].file = whole
-	if err := s.push([]byte("b")); err != nil {
+	if _, _, err := s.push([]byte("b")); err != nil {
 		t.Fatal("a new segment is begun", err)
 	}
 
@@ -117,7 +112,93 @@ func TestAFailedSyncIsNotForgotten(t *testing.T) {
 		t.Fatal(got)
 	}
 
-	if err := errors.Join(read.Close(), write.Close(), s.close()); err != nil {
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A segment whose name a power cut takes away is lost with all of its events.
+func TestTheDiskHasTheNameOfEachSegment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := openSpool(dir, generous(), true, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.segmentOf = 1
+	named := 0
+	s.syncDir = func(synced string) error {
+		if synced == dir {
+			named++
+		}
+
+		return nil
+	}
+	pushAll(t, s, "a", "b", "c")
+	if named != 3 {
+		t.Fatalf("of 3 segments, the disk has the names of %d", named)
+	}
+
+	s.syncDir = func(string) error { return errors.New("the disk failed") }
+	if _, _, err := s.push([]byte("d")); err == nil {
+		t.Fatal("an event was taken in a segment without a name")
+	}
+
+	if got := drain(t, s); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Fatal(got)
+	}
+
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// breakFile returns a file that has no fsync, which is what a disk that fails looks like.
+func breakFile(t *testing.T) *os.File {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { _ = errors.Join(read.Close(), write.Close()) })
+	return write
+}
+
+// The disk fails as a segment is ended. Whoever still waits for an event in it is told so, and
+// not that a later wait, for another file, went well.
+func TestASyncThatFailsBetweenSegmentsIsTold(t *testing.T) {
+	t.Parallel()
+	s, err := openSpool(t.TempDir(), generous(), true, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	pushAll(t, s, "first")
+	waiting := s.written + 1 // another caller's, who has not come to wait for the disk yet
+	if err := s.write([]byte("waiting")); err != nil {
+		t.Fatal(err)
+	}
+
+	whole := s.active.file
+	s.active.file = breakFile(t)
+	s.segmentOf = 1
+	if _, _, err := s.push([]byte("refused")); err == nil {
+		t.Fatal("an event was taken although the disk failed")
+	}
+
+	s.segments[0].file = whole
+	pushAll(t, s, "later")
+	if err := s.syncTo(waiting); !errors.Is(err, errNotSynced) {
+		t.Fatal(err)
+	}
+
+	if got := drain(t, s); !slices.Equal(got, []string{"first", "waiting", "later"}) {
+		t.Fatal(got)
+	}
+
+	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,7 +229,7 @@ func TestEventsThatVanishAreGivenUp(t *testing.T) {
 			t.Fatalf("%s: %q", name, got)
 		}
 
-		if count, size := s.size(); count != 0 || size != 0 || len(*told) != 1 || !errors.Is((*told)[0], ErrSpoolDamaged) {
+		if count, size, _ := s.size(); count != 0 || size != 0 || len(*told) != 1 || !errors.Is((*told)[0], ErrSpoolDamaged) {
 			t.Fatal(name, count, size, *told)
 		}
 
