@@ -84,6 +84,45 @@ func TestEventsOfCallersAtTheSameTimeAreSent(t *testing.T) {
 	})
 }
 
+// lateQueue calls a function once between counting the events and saying how many there were.
+type lateQueue struct {
+	memoryQueue
+
+	late func()
+}
+
+func (q *lateQueue) size() (events int, bytes, left int64) {
+	events, bytes, left = q.memoryQueue.size()
+	if late := q.late; late != nil {
+		q.late = nil
+		late()
+	}
+
+	return events, bytes, left
+}
+
+// Close follows the last Enqueue while the sender looks at an empty queue. The event is sent.
+func TestCloseSendsAnEventThatCameAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newTestBuffer(t, storing{}, BufferConfig{})
+		synctest.Wait() // the sender waits for a first event
+		closed := make(chan error, 1)
+		b.queue = &lateQueue{memoryQueue: memoryQueue{bounds: generous()}, late: func() {
+			enqueueOne(t, b)
+			go func() {
+				_, err := b.Close(t.Context())
+				closed <- err
+			}()
+			<-b.closing
+		}}
+		b.wakeSender()
+		if err := <-closed; err != nil || b.Stats().Stored != 1 {
+			t.Error(err, b.Stats())
+		}
+	})
+}
+
 // Events that cannot be read any more get no verdict, and Flush does not wait for one.
 func TestFlushDoesNotWaitForLostEvents(t *testing.T) {
 	t.Parallel()
