@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// meetingQueue has two events arrive before either caller goes on.
+// meetingQueue has two events arrive before it answers either caller.
 type meetingQueue struct {
 	memoryQueue
 
@@ -59,7 +59,7 @@ func enqueueOne(t *testing.T, b *Buffer) {
 	}
 }
 
-// Two callers at the same time both find two events waiting. They are sent all the same.
+// Two callers at the same time both find two events waiting. Both events are sent.
 func TestEventsOfCallersAtTheSameTimeAreSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +161,7 @@ func (storing) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusCreated, Body: body}, nil
 }
 
-// closingContext calls a function when somebody begins to wait for its end.
+// closingContext calls a function when a caller begins to wait for its end.
 type closingContext struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -173,7 +173,7 @@ func (c closingContext) Done() <-chan struct{} {
 	return nil
 }
 
-// The last verdict and the end of the buffer may come at the same moment, and are no error.
+// The last verdict and the end of the buffer may come at the same moment, without an error.
 func TestFlushBesideCloseKnowsTheVerdicts(t *testing.T) {
 	t.Parallel()
 	for range 20 { // whichever of the two Flush sees
