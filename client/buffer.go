@@ -20,7 +20,7 @@ import (
 //   - An event that a firewall or another gateway before the service refuses again and again,
 //     while it lets others pass, is Rejected after some minutes with the code
 //     "request_refused", so that it does not hold up the others for ever. The service does not
-//     know such an event: whoever wants to keep it does so in OnVerdict.
+//     have such an event; an application that needs it keeps it in OnVerdict.
 //   - Without a spool, events without a verdict end with the process; Close returns them. With
 //     a spool they do not.
 //

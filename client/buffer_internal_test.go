@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// meetingQueue has two events arrive before either caller goes on.
+// meetingQueue has two events arrive before it answers either caller.
 type meetingQueue struct {
 	memoryQueue
 
@@ -59,7 +59,7 @@ func enqueueOne(t *testing.T, b *Buffer) {
 	}
 }
 
-// Two callers at the same time both find two events waiting. They are sent all the same.
+// Two callers at the same time both find two events waiting. Both events are sent.
 func TestEventsOfCallersAtTheSameTimeAreSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,6 +81,45 @@ func TestEventsOfCallersAtTheSameTimeAreSent(t *testing.T) {
 
 		b.interrupt(nil)
 		_, _ = b.Close(t.Context())
+	})
+}
+
+// lateQueue calls a function once between counting the events and saying how many there were.
+type lateQueue struct {
+	memoryQueue
+
+	late func()
+}
+
+func (q *lateQueue) size() (events int, bytes, left int64) {
+	events, bytes, left = q.memoryQueue.size()
+	if late := q.late; late != nil {
+		q.late = nil
+		late()
+	}
+
+	return events, bytes, left
+}
+
+// Close follows the last Enqueue while the sender looks at an empty queue. The event is sent.
+func TestCloseSendsAnEventThatCameAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newTestBuffer(t, storing{}, BufferConfig{})
+		synctest.Wait() // the sender waits for a first event
+		closed := make(chan error, 1)
+		b.queue = &lateQueue{memoryQueue: memoryQueue{bounds: generous()}, late: func() {
+			enqueueOne(t, b)
+			go func() {
+				_, err := b.Close(t.Context())
+				closed <- err
+			}()
+			<-b.closing
+		}}
+		b.wakeSender()
+		if err := <-closed; err != nil || b.Stats().Stored != 1 {
+			t.Error(err, b.Stats())
+		}
 	})
 }
 
@@ -122,7 +161,7 @@ func (storing) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusCreated, Body: body}, nil
 }
 
-// closingContext calls a function when somebody begins to wait for its end.
+// closingContext calls a function when a caller begins to wait for its end.
 type closingContext struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -134,7 +173,7 @@ func (c closingContext) Done() <-chan struct{} {
 	return nil
 }
 
-// The last verdict and the end of the buffer may come at the same moment, and are no error.
+// The last verdict and the end of the buffer may come at the same moment, without an error.
 func TestFlushBesideCloseKnowsTheVerdicts(t *testing.T) {
 	t.Parallel()
 	for range 20 { // whichever of the two Flush sees

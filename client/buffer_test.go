@@ -187,8 +187,8 @@ func TestEveryVerdictIsTold(t *testing.T) {
 	})
 }
 
-// A process that is killed while it is told a verdict is told again by the next: the buffer holds
-// the event until then.
+// A process may be killed during OnVerdict. The buffer holds the event until the call has ended,
+// so that the next process gets the verdict again.
 func TestAVerdictIsToldBeforeItsEventIsForgotten(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{"", t.TempDir()} {

@@ -7,8 +7,8 @@ import (
 
 const (
 	// refusalsAlone is how often something refuses an event alone before another event is asked
-	// about. Between two there are the waits of a refusal, so that a fault of a few minutes
-	// while somebody changes a proxy costs no event.
+	// about. Between two there are the waits of a refusal, so that a fault of a few minutes,
+	// such as a change of a proxy, costs no event.
 	refusalsAlone = 5
 	// maxWitnesses bounds how many events are asked about, one after the other.
 	maxWitnesses = 20
@@ -49,7 +49,7 @@ func (s *sender) isolate(ctx context.Context, batch [][]byte, refusal *Error) (R
 }
 
 // isAnotherTaken reports whether an event other than the oldest gets a verdict: the last that
-// got one, which is a duplicate now, or else one of those that wait behind the oldest.
+// got one, which is a duplicate now, or one of those that wait behind the oldest.
 func (s *sender) isAnotherTaken(ctx context.Context) bool {
 	witnesses := [][]byte{s.witness}
 	if s.witness == nil {

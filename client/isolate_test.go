@@ -62,7 +62,7 @@ func TestEventsThatAFirewallRefusesHoldNothingUp(t *testing.T) {
 	}
 }
 
-// A firewall or a gateway that refuses everything is no verdict on any event, however long it does.
+// Where a firewall or a gateway refuses everything, no event gets a verdict, however long it lasts.
 func TestARefusalOfEverythingIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	for _, warm := range []bool{false, true} {

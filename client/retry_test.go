@@ -30,8 +30,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
-// What the service asks for holds as well if Close is called meanwhile, up to an hour: nobody
-// waits for days because a gateway made a mistake.
+// What the service asks for holds as well if Close is called meanwhile, up to an hour: a
+// mistake of a gateway does not make events wait for days.
 func TestCloseWaitsForWhatTheServiceAsked(t *testing.T) {
 	t.Parallel()
 	for asked, want := range map[string]time.Duration{"600": 10 * time.Minute, "864000": time.Hour} {

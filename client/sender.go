@@ -51,9 +51,10 @@ func (s *sender) awaitBatch(ctx context.Context) bool {
 	b := s.buffer
 	var delayed <-chan time.Time
 	for {
+		closing := b.isClosing() // before the events are counted: afterwards none comes
 		events, bytes, _ := b.queue.size()
 		switch {
-		case ctx.Err() != nil || (events == 0 && b.isClosing()):
+		case ctx.Err() != nil || (events == 0 && closing):
 			return false
 		case events > 0 && (s.hasWaited() || b.fillsBatch(events, bytes) || b.isHurried()):
 			return true

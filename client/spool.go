@@ -46,8 +46,8 @@ type spool struct {
 	written  int64 // events that were pushed
 	left     int64 // events that were sent or given up
 
-	// unsynced is set when the disk failed: of the events up to this one, those that nobody was
-	// told to be on the disk may not be.
+	// unsynced is set when a wait for the disk failed. Of the events up to this one, those whose
+	// callers still wait may not be on the disk.
 	unsynced int64
 
 	// syncing is held by the one caller whose fsync serves all that were written before: as
@@ -224,8 +224,8 @@ func (s *spool) syncActive() error {
 }
 
 // doubtDisk notes that a wait for the disk failed. What the system could not write it forgets, so
-// that a second attempt would seem to succeed: the segment is not continued, and whoever still
-// waits for an event in it is told.
+// that a second attempt would seem to succeed. So the segment is not continued, and callers that
+// still wait for an event in it get an error.
 func (s *spool) doubtDisk() {
 	s.unsynced = s.written
 	s.endActive()

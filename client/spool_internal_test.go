@@ -166,8 +166,8 @@ func breakFile(t *testing.T) *os.File {
 	return write
 }
 
-// The disk fails as a segment is ended. Whoever still waits for an event in it is told so, and
-// not that a later wait, for another file, went well.
+// The disk fails as a segment is ended. A caller that still waits for an event in it gets an
+// error, although a later wait, for another file, went well.
 func TestASyncThatFailsBetweenSegmentsIsTold(t *testing.T) {
 	t.Parallel()
 	s, err := openSpool(t.TempDir(), generous(), true, func(err error) { t.Error(err) })
