@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/client"
 )
 
-// Enqueue is on the path of whoever tells what happened.
+// Enqueue is on the path of each request of an application.
 func BenchmarkEnqueue(b *testing.B) {
 	for _, c := range []struct {
 		name   string

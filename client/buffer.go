@@ -56,7 +56,7 @@ type Buffer struct {
 	flushers int
 }
 
-// BufferStats counts what became of the events, since the Buffer was made.
+// BufferStats counts the events by their outcome, since the Buffer was made.
 type BufferStats struct {
 	// Queued events have no verdict yet; QueuedBytes is their JSON.
 	Queued      int
@@ -125,12 +125,12 @@ func NewBuffer(c *Client, config BufferConfig) (*Buffer, error) {
 }
 
 // Enqueue takes an event, or returns at once an error that matches ErrFull, ErrClosed or
-// ErrTooLarge, or says that the data is no JSON or that the spool cannot be written. An event
+// ErrTooLarge, or says that the data is not JSON or that the spool cannot be written. An event
 // without an EventID or a Timestamp gets them here. If the error is nil, the Buffer holds the
 // event until its verdict; with a spool it is on disk (see BufferConfig.SpoolSync).
 //
 // With SpoolSync, a disk that fails after the event was written makes Enqueue return an error
-// although the event may be sent: who enqueues it again sets an EventID of their own.
+// although the event may be sent: a caller that enqueues it again sets the EventID.
 func (b *Buffer) Enqueue(event Event) error {
 	event.complete()
 	encoded, err := event.encode()

@@ -271,7 +271,7 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 }
 
 // Of many callers beside Close, each knows whether its event was taken: it has a verdict or is
-// left if Enqueue said so, and else neither.
+// left if Enqueue said so, and otherwise neither.
 func TestEnqueueBesideClose(t *testing.T) {
 	t.Parallel()
 	for _, spool := range []bool{false, true} {

@@ -36,7 +36,7 @@ func WithHTTPClient(h *http.Client) Option {
 	return func(c *Client) { c.http = h }
 }
 
-// WithUserAgent sets the User-Agent header, by which the service's operators tell senders apart.
+// WithUserAgent sets the User-Agent header, by which the service's operators distinguish senders.
 func WithUserAgent(agent string) Option {
 	return func(c *Client) { c.agent = agent }
 }
@@ -76,7 +76,7 @@ func parseBase(serviceURL string) (*url.URL, error) {
 	}
 
 	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, fmt.Errorf("client: %q is no URL of a service; it should look like https://eye.example.com", serviceURL)
+		return nil, fmt.Errorf("client: %q is not the URL of a service; it should look like https://eye.example.com", serviceURL)
 	}
 
 	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {

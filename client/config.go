@@ -21,7 +21,7 @@ const (
 	defaultRequestTimeout = 30 * time.Second
 )
 
-// BufferConfig says how much a Buffer holds, how it sends, and whom it tells. The zero value of
+// BufferConfig says how much a Buffer holds, how it sends, and which functions it calls. The zero value of
 // each field is its default.
 type BufferConfig struct {
 	// MaxEvents and MaxBytes bound the events that have no verdict yet, in number and in bytes
@@ -44,7 +44,7 @@ type BufferConfig struct {
 	// BackoffMin and BackoffMax bound the wait after a failed attempt; 500 ms and 30 s. The
 	// n-th wait is a random time of up to BackoffMin * 2^n and up to BackoffMax, on top of what
 	// the service asked for in Retry-After (of which one hour is honoured). A refusal that
-	// somebody must mend (401, 403 and the like) is tried again after BackoffMax at least.
+	// an operator must fix (401, 403 and the like) is tried again after BackoffMax at least.
 	BackoffMin, BackoffMax time.Duration
 	// RequestTimeout bounds one attempt; 30 s. The Client's own HTTP client may have a timeout
 	// as well, which is 30 s unless WithHTTPClient sets another, and the shorter one counts.
@@ -61,14 +61,14 @@ type BufferConfig struct {
 	// Without it, Enqueue waits for the system's cache only.
 	SpoolSync bool
 
-	// OnVerdict is told the verdict on each event. Rejected and Conflict are final too: this is
+	// OnVerdict receives the verdict on each event. Rejected and Conflict are final too: this is
 	// where they are noticed. It is called at least once for each event: again with Duplicate
 	// if the process ended before the Buffer had noted the first call.
 	//
 	// Both callbacks run in the goroutine that sends, one call at a time, and hold it up. They
 	// may call Enqueue and Stats, and must not call Flush or Close, which wait for them.
 	OnVerdict func(Event, Verdict)
-	// OnError is told why an attempt failed; its events are kept. It is also told what is wrong
+	// OnError receives the reason why an attempt failed; its events are kept. It also receives what is wrong
 	// with the spool (ErrSpoolDamaged), the first time by NewBuffer itself.
 	OnError func(error)
 }

@@ -3,7 +3,7 @@
 // # Quick start
 //
 // A Buffer takes events without making its callers wait, and holds each until the service has
-// said what became of it. With a spool the events survive the process as well:
+// answered with its outcome. With a spool the events survive the process as well:
 //
 //	c, err := client.New("https://eye.example.com", key)
 //	...
@@ -14,7 +14,7 @@
 //
 // # Which of the two
 //
-// Client.Send is for callers that need the answer before they go on: it makes one request and
+// Client.Send is for callers that need the answer before they continue: it makes one request and
 // returns a Verdict on each event. Buffer.Enqueue is for callers that must not wait.
 //
 // Either way an event has an id before it is sent, so that it can be sent again after an
@@ -30,14 +30,14 @@
 //
 // An event whose Enqueue returned nil gets exactly one final verdict, and is never stored twice:
 //
-//   - The service is away, restarts, is overloaded, or its answers are lost: always.
+//   - The service is unreachable, restarts, is overloaded, or its answers are lost: always.
 //   - The process calls Close: always. What Close could not send it returns, or leaves in the
 //     spool.
 //   - The process is killed: with Spool. Enqueue has given the event to the operating system
 //     before it returns.
 //   - The machine loses power: with Spool and SpoolSync. Enqueue has waited for the disk.
 //
-// A service that does not accept the key is tried again until somebody mends it; look at
+// A service that does not accept the key is tried again until an operator fixes it; look at
 // BufferConfig.OnError or Buffer.Stats. Events that the service rejects have their final
 // verdict: look at BufferConfig.OnVerdict. The service keeps them, so that they can be read
 // (Client.Rejections) and replayed.

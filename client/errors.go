@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The errors that callers tell apart with errors.Is.
+// The errors that callers distinguish with errors.Is.
 var (
 	// ErrOutcomeUnknown says that events may have been stored or not: the answer was lost, or
 	// cannot be read, or says so. Sending the same events again is safe, because they have ids:
@@ -38,7 +38,7 @@ var (
 )
 
 // Error is an answer of the service that refuses the request as a whole. Which events of a
-// request were refused is no error; the Result of Send says it.
+// request were refused is not an error; the Result of Send says it.
 type Error struct {
 	// Status is the status of HTTP.
 	Status int
@@ -56,7 +56,7 @@ type Error struct {
 	// RetryAfter is how long the service asks to wait; zero if it does not say.
 	RetryAfter time.Duration
 
-	// unknownOutcome is set if events of the request may have been stored all the same.
+	// unknownOutcome is set if events of the request may nevertheless have been stored.
 	unknownOutcome bool
 }
 
@@ -88,7 +88,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Temporary reports whether the same request can succeed later without anybody mending
+// Temporary reports whether the same request can succeed later without a fix by
 // something: the service is overloaded, restarting or unreachable behind a proxy, or the
 // application sends more than it may (408, 425, 429 and from 500 on).
 func (e *Error) Temporary() bool {

@@ -83,7 +83,7 @@ func (e *Event) encode() ([]byte, error) {
 		return nil, fmt.Errorf("client: the data of event %s cannot be written as JSON: %w", e.EventID, err)
 	}
 
-	// The service could not tell where such an event ends, and would refuse its whole batch.
+	// The service could not find the end of such an event, and would refuse its whole batch.
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("client: the data of event %s is not valid UTF-8", e.EventID)
 	}

@@ -17,7 +17,7 @@ func exampleService(faults ...fault) *httptest.Server {
 	return httptest.NewServer(newService(faults...))
 }
 
-// Send is for callers that need the answer before they go on.
+// Send is for callers that need the answer before they continue.
 func ExampleClient_Send() {
 	service := exampleService()
 	defer service.Close()
@@ -146,7 +146,7 @@ func ExampleClient_Events() {
 	// 1 view {"n":12345678901234567890.10}
 }
 
-// Who keeps a copy up to date keeps the cursor with it, and goes on from there.
+// A program that keeps a copy up to date stores the cursor with it, and continues from there.
 func ExampleClient_Changes() {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"events":[%s],"next":"c-1","more":false,"complete_until":null}`, storedText(1))

@@ -78,7 +78,7 @@ func setLimit(query url.Values, size int) {
 // becomes a part of the path.
 func (c *Client) getByID(ctx context.Context, path, id string, into any) error {
 	if !isID(id) {
-		return fmt.Errorf("client: %q is no UUID", id)
+		return fmt.Errorf("client: %q is not a UUID", id)
 	}
 
 	return c.get(ctx, path+strings.ToLower(id), nil, into)

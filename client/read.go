@@ -93,7 +93,7 @@ func (c *Client) Events(ctx context.Context, filter EventFilter) iter.Seq2[Store
 // otherwise. The filter's SessionID does not matter.
 func (c *Client) SessionEvents(ctx context.Context, sessionID string, filter EventFilter) iter.Seq2[StoredEvent, error] {
 	if !isID(sessionID) {
-		return failList[StoredEvent](fmt.Errorf("client: %q is no UUID", sessionID))
+		return failList[StoredEvent](fmt.Errorf("client: %q is not a UUID", sessionID))
 	}
 
 	filter.SessionID = ""

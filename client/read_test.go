@@ -203,7 +203,7 @@ func TestRejections(t *testing.T) {
 	check(t, asked[1] == "GET /v1/errors?code=missing_field&limit=1000&status=open", "%v", asked)
 }
 
-// Who follows the changes reads each once, and goes on from the cursor that they kept.
+// A reader of the changes reads each once, and continues from the cursor that it kept.
 func TestChangesAreFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -113,7 +113,7 @@ func TestARefusedKeyKeepsTheEvents(t *testing.T) {
 }
 
 // A proxy that takes less than the service makes the requests smaller. An event that it never
-// takes alone gets a verdict, and the others go on.
+// takes alone gets a verdict, and the others continue.
 func TestRequestsThatAreTooLargeAreSplit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

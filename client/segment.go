@@ -21,7 +21,7 @@ const (
 	frameHead = 8
 	// noteSize is the size of a note: an offset in eight bytes and its checksum in four.
 	noteSize = 12
-	// maxFrame is far above any event. A longer one is no length but damage.
+	// maxFrame is far above any event. A longer one is damage.
 	maxFrame = 64 << 20
 )
 
@@ -61,7 +61,7 @@ func createSegment(path string) (*segment, error) {
 	return s, nil
 }
 
-// append writes an event. If it fails, what was written of it is cut off, or else overwritten
+// append writes an event. If it fails, what was written of it is cut off, or overwritten
 // by the next one.
 func (s *segment) append(event []byte) error {
 	text := make([]byte, frameHead, frameHead+len(event))

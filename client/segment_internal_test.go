@@ -93,7 +93,7 @@ func makeSpool(t *testing.T, done int, events ...string) (name string, text, not
 	return name, text, notes
 }
 
-// restore writes the files of a spool, drains it, and returns the events and what was told.
+// restore writes the files of a spool, drains it, and returns the events and what was reported.
 func restore(t *testing.T, name string, text, notes []byte) (events []string, told []error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -132,7 +132,7 @@ func asBytes(events []string) (all [][]byte) {
 }
 
 // Wherever a process is killed while it writes, the events before are whole, and what was being
-// written is no event.
+// written is not an event.
 func TestATornEndIsNoEvent(t *testing.T) {
 	t.Parallel()
 	events := []string{"first", "second event", "third"}
@@ -157,7 +157,7 @@ func TestATornEndIsNoEvent(t *testing.T) {
 	}
 }
 
-// A file that something changes never becomes an event that nobody sent, and loses no more
+// A file that something changes never becomes an event that was never sent, and loses no more
 // than it must.
 func TestChangedBytesAreNoEvent(t *testing.T) {
 	t.Parallel()

@@ -73,10 +73,10 @@ func (r *Result) add(v Verdict) {
 //
 // Events without an EventID or a Timestamp get them in the slice that was passed, before
 // anything is sent. So a call that failed can be repeated with the same slice: no event is
-// stored twice, whatever became of the first attempt.
+// stored twice, whatever the outcome of the first attempt.
 //
 // An error is an *Error if the service refused the request as a whole, and matches
-// ErrOutcomeUnknown if the events may have been stored all the same.
+// ErrOutcomeUnknown if the events may nevertheless have been stored.
 //
 // Send does not split: past the limits of the service (by default 1,000 events and 1 MiB,
 // Client.Limits) it returns an error that matches ErrTooLarge, and nothing is stored. A Buffer

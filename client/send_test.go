@@ -166,7 +166,7 @@ func TestRefusalsAreTyped(t *testing.T) {
 	}
 }
 
-// A proxy's answer is no problem of the service, and its time to wait may be a date.
+// A proxy's answer is not a problem of the service, and its time to wait may be a date.
 func TestAnswersOfProxiesAreErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{

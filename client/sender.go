@@ -168,7 +168,7 @@ func (e *Error) toVerdict(id, code string) Verdict {
 	return Verdict{EventID: id, Status: Rejected, Violations: []Violation{{Code: code, Detail: e.Error()}}}
 }
 
-// settle tells the verdicts on a batch, and then forgets its events. In this order a crash in
+// settle reports the verdicts on a batch, and then forgets its events. In this order a crash in
 // between repeats a call of OnVerdict instead of leaving it out.
 func (b *Buffer) settle(batch [][]byte, result Result) {
 	if b.config.OnVerdict != nil {

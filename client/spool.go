@@ -21,7 +21,7 @@ const (
 )
 
 // errNotSynced says that an event was written and may not be on the disk.
-var errNotSynced = errors.New("the disk may not have the event, which may be sent all the same")
+var errNotSynced = errors.New("the disk may not have the event, which may nevertheless be sent")
 
 // spool is a queue on disk: a directory of segments, which hold the events in their order.
 // Events are written to the newest and sent from the oldest. A segment is deleted when all of
@@ -60,7 +60,7 @@ type spool struct {
 }
 
 // openSpool locks the directory of a spool, and finds the events in it. What is wrong with the
-// files is told and does not keep the rest from being sent.
+// files is reported and does not keep the rest from being sent.
 func openSpool(dir string, limits bounds, sync bool, tellError func(error)) (*spool, error) {
 	toDisk := syncDir
 	if !sync {

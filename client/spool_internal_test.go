@@ -203,7 +203,7 @@ func TestASyncThatFailsBetweenSegmentsIsTold(t *testing.T) {
 	}
 }
 
-// What becomes unreadable while the process runs is given up, told, and holds nothing up.
+// What becomes unreadable while the process runs is given up, reported, and holds nothing up.
 func TestEventsThatVanishAreGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{

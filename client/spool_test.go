@@ -165,7 +165,7 @@ func TestTheSpoolIsForItsUserOnly(t *testing.T) {
 	abandon(t, b)
 }
 
-// What is wrong with one file is told, and keeps neither others nor new events from being sent.
+// What is wrong with one file is reported, and keeps neither others nor new events from being sent.
 func TestADamagedSpoolIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -185,7 +185,7 @@ func TestADamagedSpoolIsTold(t *testing.T) {
 	text[len(text)-10] ^= 1 // in the last of its events
 	check(t, os.WriteFile(files[1], text, 0o600) == nil, "it is written")
 	foreign := filepath.Join(dir, "1.events")
-	check(t, os.WriteFile(foreign, []byte("my notes, which nobody may delete"), 0o600) == nil, "it is written")
+	check(t, os.WriteFile(foreign, []byte("my notes, which must not be deleted"), 0o600) == nil, "it is written")
 
 	s.setAlways(nil)
 	var told []error
@@ -195,7 +195,7 @@ func TestADamagedSpoolIsTold(t *testing.T) {
 	check(t, len(told) == 2 && errors.Is(told[0], client.ErrSpoolDamaged) && errors.Is(told[1], client.ErrSpoolDamaged), "%v", told)
 	stored := s.storedIDs()
 	check(t, slices.Equal(stored[:29], slices.Delete(ids, 19, 20)) && len(stored) == 30, "%d are stored", len(stored))
-	check(t, exists(foreign), "a file that is no segment was deleted")
+	check(t, exists(foreign), "a file that is not a segment was deleted")
 }
 
 func exists(path string) bool {

@@ -23,7 +23,7 @@ import (
 // have to be every day.
 func TestMain(m *testing.M) {
 	flag.Int("kills", 20, "how often the sending process is killed")
-	flag.Duration("outage", 3*time.Second, "how long the service is away")
+	flag.Duration("outage", 3*time.Second, "how long the service is down")
 	program.Build(filepath.Join("..", "..", "bin", "under-test", "e2e"))
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// freeAddress returns an address below the ephemeral ports, which nobody else is given while
-// the service is away.
+// freeAddress returns an address below the ephemeral ports, which no other process gets while
+// the service is down.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	const from, to, tries = 10_000, 30_000, 100
@@ -35,7 +35,7 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
-// The service is killed and stays away, while an application goes on. Every event that the
+// The service is killed and stays down, while an application continues. Every event that the
 // Buffer took is stored once it is back, in the order in which it was taken.
 func TestTheServiceIsAway(t *testing.T) {
 	t.Parallel()
@@ -76,7 +76,7 @@ func TestTheServiceIsAway(t *testing.T) {
 		service.kill()
 		outage := flagValue[time.Duration](t, "outage")
 		enqueue(time.After(outage))
-		require.Positive(t, failures.Load(), "the service was away")
+		require.Positive(t, failures.Load(), "the service was down")
 		waiting := buffer.Stats().Queued
 		require.Positive(t, waiting)
 

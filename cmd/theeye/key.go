@@ -98,7 +98,7 @@ func explainPublicKey(cmd *cobra.Command, key string) {
 or, to run only the script of this release, with
   integrity="%s" crossorigin="anonymous"
 `
-	fmt.Fprintf(cmd.ErrOrStderr(), page, key, browsersdk.Integrity()) //nolint:errcheck // nobody may be listening
+	fmt.Fprintf(cmd.ErrOrStderr(), page, key, browsersdk.Integrity()) //nolint:errcheck // the key itself goes to standard output
 }
 
 // warnWithoutOrigins says that a public key cannot be used yet.

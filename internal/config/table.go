@@ -39,7 +39,7 @@ func httpTable() []setting {
 			func(c *Config) value { return countOrOff(&c.HTTP.MaxConnections) }),
 		newSetting("http.min_body_rate", "1KiB", "Bytes of a body that have to arrive in a second, after http.read_header_timeout; 0 sets no minimum",
 			func(c *Config) value { return sizeOrOff(&c.HTTP.MinBodyRate, 1) }),
-		newSetting("http.trusted_proxies", "", "Addresses of the proxies in front whose X-Forwarded-For is believed, such as 10.0.0.7 or 10.1.0.0/16, with commas between them; whoever can connect from one can claim any client address",
+		newSetting("http.trusted_proxies", "", "Addresses of the proxies in front whose X-Forwarded-For is believed, such as 10.0.0.7 or 10.1.0.0/16, with commas between them; a sender that can connect from one can claim any client address",
 			func(c *Config) value { return networks{&c.HTTP.TrustedProxies} }),
 		newSetting("ops.listen", ":8081", "Address of the probes and metrics; must not be reachable from outside",
 			func(c *Config) value { return address{&c.Ops.Listen} }),

@@ -106,7 +106,7 @@ func (a *api) checkPublicRate(c *gin.Context, events int) error {
 		"this address sends more events a second than the public key allows; send the request again later")
 }
 
-// hideConflicts turns conflicts into rejections: whoever reads a public key in a page must not
+// hideConflicts turns conflicts into rejections: a reader of a public key in a page must not
 // learn what others stored.
 func hideConflicts(caller *access.Caller, verdicts []ingest.Verdict) {
 	for i := range verdicts {

@@ -150,7 +150,7 @@ func TestPublicKeyHasARateLimitForEachAddress(t *testing.T) {
 	require.Equal(t, http.StatusCreated, web.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID())).Status)
 }
 
-// Whoever reads a public key in a page learns nothing of what others stored.
+// A reader of a public key in a page learns nothing of what others stored.
 func TestPublicKeyDoesNotTellWhatOthersStored(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -177,7 +177,7 @@ func TestPublicKeyDoesNotTellWhatOthersStored(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, http.StatusConflict, own.Ingest.Do(t, http.MethodPost, "/v1/events", same).Status, "a secret key is told")
+	require.Equal(t, http.StatusConflict, own.Ingest.Do(t, http.MethodPost, "/v1/events", same).Status, "a secret key learns it")
 	listed := mustGet(t, own.Read, "/v1/errors?code=event_id_conflict")
 	require.Len(t, at[[]any](t, listed, "errors"), 3, "operators see each of them")
 }
@@ -191,7 +191,7 @@ func TestAnyOriginIsForAppsWithoutOne(t *testing.T) {
 	require.Equal(t, http.StatusCreated, p.post(t, newEvent(t, newID())).Status)
 }
 
-// With registered_only nobody fills the tables with types that nobody asked for.
+// With registered_only the tables are not filled with types that were never registered.
 func TestRegisteredOnlyRejectsOtherTypes(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

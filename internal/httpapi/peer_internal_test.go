@@ -112,7 +112,7 @@ func TestPeerAddressAllocatesNothing(t *testing.T) { //nolint:paralleltest // al
 }
 
 // FuzzForwardedFor compares the address with that of a plain reading of the rule: of all entries
-// and the connection, the last one that is no trusted proxy.
+// and the connection, the last one that is not a trusted proxy.
 func FuzzForwardedFor(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"10.0.0.1:80", "192.0.2.1, 10.0.0.2", "10.0.0.3"},

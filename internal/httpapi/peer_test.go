@@ -38,7 +38,7 @@ func TestFailedAuthenticationIsBoundedByClientBehindATrustedProxy(t *testing.T) 
 	}
 }
 
-// Whoever is not in the list is a client, whatever it sends.
+// A sender that is not in the list is a client, whatever it sends.
 func TestFailedAuthenticationBehindAnotherProxyIsBoundedByPeer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"access.failures_per_minute": "1", "http.trusted_proxies": "192.0.2.0/24,::1"})

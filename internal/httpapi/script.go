@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/browsersdk"
 )
 
-// scriptPath is where pages load the client for browsers from. It is no operation of the API.
+// scriptPath is where pages load the client for browsers from. It is not an operation of the API.
 const scriptPath = "/eye.js"
 
 // sendScript returns the handler of scriptPath. The script is the same for all and public. An

@@ -87,8 +87,8 @@ func shortNames() (pattern string, names map[string]any) {
 	return "^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$", names
 }
 
-// module returns how an ES module of the npm package is built: readable, because those who
-// bundle it minify it, and those who debug it read it.
+// module returns how an ES module of the npm package is built: readable, because users
+// who bundle it minify it, and users who debug it read it.
 func module(platform api.Platform, source string) api.BuildOptions {
 	return api.BuildOptions{
 		EntryPoints: []string{"src/" + source},

@@ -25,7 +25,7 @@ func (r *reader) readTypes(p place, schema map[string]any) *shape {
 }
 
 // typeNames returns the types of a schema's values. A schema that describes only objects, or
-// only arrays, is taken to be of that type: nobody writes it for other values.
+// only arrays, is taken to be of that type: it has no meaning for other values.
 func typeNames(schema map[string]any) []string {
 	switch value := schema["type"].(type) {
 	case string:
