@@ -37,7 +37,7 @@ func TestClock(t *testing.T) {
 			require.WithinRange(t, event.Timestamp, began.Add(-2*time.Second), time.Now().Add(2*time.Second))
 		}
 
-		require.ElementsMatch(t, append(saw.First, saw.Later...), idsOf(saw.Verdicts), "a correction is no verdict")
+		require.ElementsMatch(t, append(saw.First, saw.Later...), idsOf(saw.Verdicts), "a correction is not a verdict")
 		require.Zero(t, s.rejections(t, saw.Later), "the page has learned")
 	})
 

@@ -82,7 +82,7 @@ func (d *driver) readReplies(output io.Reader) {
 
 		var answer reply
 		if err := json.Unmarshal(line, &answer); err != nil {
-			panic("the driver wrote what is no reply: " + string(line))
+			panic("the driver wrote something other than a reply: " + string(line))
 		}
 
 		d.mu.Lock()

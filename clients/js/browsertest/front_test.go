@@ -27,7 +27,7 @@ const collectPath = "/v1/collect"
 type disturbance struct {
 	// Kind is "" for none, "cut" to close the connection and forward nothing, "lose" to forward
 	// the request and close the connection instead of answering, "refuse" to answer Status and
-	// forward nothing, or "lie" to forward the request and answer Status all the same.
+	// forward nothing, or "lie" to forward the request and still answer Status.
 	Kind       string `json:"kind"`
 	Status     int    `json:"status"`
 	RetryAfter string `json:"retry_after"`
@@ -177,7 +177,7 @@ func (f *front) record(r *http.Request, body []byte) disturbance {
 		Type:   r.Header.Get("Content-Type"),
 		Query:  r.URL.Query(),
 	}
-	// What is no JSON has no events, which a test finds.
+	// A body that is not JSON has no events, which a test finds.
 	_ = json.Unmarshal(body, &request.Events)
 
 	f.mu.Lock()

@@ -22,8 +22,8 @@ type count struct {
 	stored, rejected, lost, doubled int
 	// gone are the events that were in no queue when their page ended, and were not stored.
 	gone int
-	// told are the verdicts that onVerdict was told.
-	told int
+	// verdicts is the number of calls of onVerdict.
+	verdicts int
 }
 
 // judgement is the result of the kill test.
@@ -88,14 +88,14 @@ func (j *judgement) judgeEvent(event journalEntry, found outcomes, c *count) {
 
 	stored, rejected := found.stored[event.N], found.finalRejections(event)
 	c.tracked++
-	c.told += len(event.Verdicts)
+	c.verdicts += len(event.Verdicts)
 	switch {
 	case len(stored)+len(rejected) > 1:
 		c.doubled++
 		j.fail("the event %d (%s) has the final states %v and %v", event.N, event.Fault, stored, rejected)
 	case event.Written && len(stored)+len(rejected) == 0:
 		c.lost++
-		j.fail("the event %d (%s) was in the queue and is lost; told: %v", event.N, event.Fault, event.Verdicts)
+		j.fail("the event %d (%s) was in the queue and is lost; verdicts: %v", event.N, event.Fault, event.Verdicts)
 	case len(stored)+len(rejected) == 0:
 		c.gone++
 	case len(stored) > 0 && stored[0] != event.ID:
@@ -114,15 +114,15 @@ func (j *judgement) judgeEvent(event journalEntry, found outcomes, c *count) {
 	c.rejected += min(len(rejected), 1)
 }
 
-// judgeVerdicts checks that what the SDK told of an event is one verdict, and true.
+// judgeVerdicts checks that the SDK reported one verdict of an event, and the right one.
 func (j *judgement) judgeVerdicts(event journalEntry, stored bool) {
 	if len(event.Verdicts) > 1 {
-		j.fail("the event %d (%s) was told %v", event.N, event.Fault, event.Verdicts)
+		j.fail("the event %d (%s) has the verdicts %v", event.N, event.Fault, event.Verdicts)
 	}
 
-	for _, told := range event.Verdicts {
-		if told != "stored" && told != "duplicate" && told != "rejected" || stored == (told == "rejected") {
-			j.fail("the event %d (%s) was told to be %s, which is wrong", event.N, event.Fault, told)
+	for _, verdict := range event.Verdicts {
+		if verdict != "stored" && verdict != "duplicate" && verdict != "rejected" || stored == (verdict == "rejected") {
+			j.fail("the event %d (%s) has the wrong verdict %s", event.N, event.Fault, verdict)
 		}
 	}
 }
@@ -139,10 +139,10 @@ func (c *count) add(other count) {
 	c.lost += other.lost
 	c.doubled += other.doubled
 	c.gone += other.gone
-	c.told += other.told
+	c.verdicts += other.verdicts
 }
 
-const tableHead = "fault\tcycles\ttracked\tin the queue\tstored\trejected\tlost\tdoubled\tgone\tverdicts told\t\n"
+const tableHead = "fault\tcycles\ttracked\tin the queue\tstored\trejected\tlost\tdoubled\tgone\tverdicts\t\n"
 
 // String returns the report.
 func (j *judgement) String() string {
@@ -170,5 +170,5 @@ func (j *judgement) String() string {
 // row returns a row of the report's table.
 func (c *count) row(fault string) string {
 	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
-		fault, c.cycles, c.tracked, c.written, c.stored, c.rejected, c.lost, c.doubled, c.gone, c.told)
+		fault, c.cycles, c.tracked, c.written, c.stored, c.rejected, c.lost, c.doubled, c.gone, c.verdicts)
 }

@@ -39,7 +39,7 @@ type journalEntry struct {
 	Valid bool
 	// Written means that it was in the queue for good.
 	Written bool
-	// Verdicts are those that the SDK told.
+	// Verdicts are those that the SDK reported.
 	Verdicts []string
 }
 
@@ -54,8 +54,8 @@ type journal struct {
 	Strangers int
 }
 
-// TestKill tracks events while tabs, the browser, the network and the service break, and asks the
-// tables what became of each: none that was in the queue is lost, none is stored twice.
+// TestKill tracks events while tabs, the browser, the network and the service break, and looks
+// for each event in the tables: none that was in the queue is lost, none is stored twice.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -100,7 +100,7 @@ func checkTables(t *testing.T, database *pgtest.Database) {
 	require.Empty(t, gaps)
 }
 
-// outcomes are what became of the events by the tables.
+// outcomes are the final states of the events in the tables.
 type outcomes struct {
 	// stored has the ids under which the payload of an event was stored, by its number.
 	stored map[int][]string
@@ -108,8 +108,8 @@ type outcomes struct {
 	rejected map[string][]string
 }
 
-// finalRejections returns the codes with which an event was rejected for good. Whose clock was ahead
-// is told so, and sends the event again with the right time.
+// finalRejections returns the codes with which an event was rejected for good. A client whose
+// clock is ahead learns it from such a rejection, and sends the event again with the right time.
 func (o outcomes) finalRejections(event journalEntry) []string {
 	codes := o.rejected[event.ID]
 	if len(o.stored[event.N]) == 0 {

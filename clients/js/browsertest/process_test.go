@@ -53,8 +53,8 @@ func startProcess(t testing.TB, database *pgtest.Database) *process {
 	return p
 }
 
-// freeAddress returns a free address below the ephemeral ports, which nobody else takes while the
-// service is dead.
+// freeAddress returns a free address below the ephemeral ports, so that no other program takes it while
+// the service is dead.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	const from, to, tries = 10_000, 30_000, 100

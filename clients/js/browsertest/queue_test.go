@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// verdict is what onVerdict was told.
+// verdict is an argument of onVerdict.
 type verdict struct {
 	EventID  string           `json:"event_id"`
 	Status   string           `json:"status"`
@@ -18,7 +18,7 @@ type verdict struct {
 	Errors   []map[string]any `json:"errors"`
 }
 
-// failure is what onError was told.
+// failure is an argument of onError.
 type failure struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
@@ -119,13 +119,13 @@ func TestQueue(t *testing.T) {
 		})
 	}
 
-	t.Run("a Retry-After of a day is no reason to hurry", func(t *testing.T) {
+	t.Run("a Retry-After of a day is waited for", func(t *testing.T) {
 		s := b.openStage(t)
 		s.play(t, "askForADay", nil, new(struct{}))
 		require.Len(t, s.front.sent(), 1)
 	})
 
-	t.Run("a revoked key is told from a network failure, and the events stay", func(t *testing.T) {
+	t.Run("a revoked key and a network failure are reported differently, and the events stay", func(t *testing.T) {
 		s := b.openStage(t)
 		var saw struct {
 			IDs              []string
@@ -152,7 +152,7 @@ func TestQueue(t *testing.T) {
 		require.ElementsMatch(t, append(saw.IDs, saw.Later...), s.storedIDs(t))
 	})
 
-	t.Run("two tabs share the queue, and each verdict is told once", func(t *testing.T) {
+	t.Run("two tabs share the queue, and each verdict is reported once", func(t *testing.T) {
 		s := b.openStage(t)
 		var saw struct {
 			IDs      []string

@@ -22,7 +22,7 @@ export async function loadClassicScript(stage, { integrity }) {
 
   const ids = await page.evaluate(() => [window.theeye.track('test', 'tracked', {})])
   await page.click('[data-eye]')
-  await page.fill('input', 'what nobody may read')
+  await page.fill('input', 'a secret of the visitor')
   await page.press('input', 'Enter')
   await page.evaluate(() => window.theeye.flush())
   await until('an empty queue', async () => page.evaluate(() => window.theeye.stats().queued === 0))
