@@ -50,7 +50,7 @@ func TestATextThatIsNotOfLinesIsReadAsJSON(t *testing.T) {
 	rules := event.DefaultRules()
 	good := text(nil)
 	pretty := strings.ReplaceAll(good, ",", ",\n ")
-	for body, want := range map[string]int{good: 0, good + "\n": 0, " \n" + good: 0, pretty: 0, pretty[:len(pretty)-1] + ",\n}": 1, good + "}": 1, "{\n {\"a\":1}\n}": 1} {
+	for body, want := range map[string]int{good: 0, good + "\n": 0, "\t\r\n" + good: 0, pretty: 0, pretty[:len(pretty)-1] + ",\n}": 1, good + "}": 1, "{\n {\"a\":1}\n}": 1} {
 		envelopes, single, err := event.ParseText([]byte(body), &rules, now())
 		require.NoError(t, err, body)
 		require.True(t, single, body)
@@ -59,7 +59,7 @@ func TestATextThatIsNotOfLinesIsReadAsJSON(t *testing.T) {
 	}
 
 	for body, code := range map[string]fault.Code{
-		"": fault.CodeInvalidJSON, " \n": fault.CodeInvalidJSON, "3": fault.CodeInvalidType, "a\nb": fault.CodeInvalidJSON, "[]": fault.CodeEmptyBatch,
+		"": fault.CodeInvalidJSON, "\t\r\n": fault.CodeInvalidJSON, "3": fault.CodeInvalidType, "a\nb": fault.CodeInvalidJSON, "[]": fault.CodeEmptyBatch,
 		"[" + good + "]\n" + good: fault.CodeTrailingText,
 	} {
 		_, _, err := event.ParseText([]byte(body), &rules, now())
