@@ -16,6 +16,9 @@ import (
 // closing of a page.
 const collectPath = "/v1/collect"
 
+// collectExposedHeaders are the headers of its responses that scripts can read.
+const collectExposedHeaders = "Retry-After, Date, X-Request-Id"
+
 // collectScope marks the route that needs a public key.
 const collectScope access.Scope = "collect"
 
@@ -23,7 +26,10 @@ const collectScope access.Scope = "collect"
 func (a *api) requirePublicKey(c *gin.Context) {
 	caller, err := a.authenticatePublicKey(c)
 	if err != nil {
-		c.Header("WWW-Authenticate", `Bearer realm="the-eye"`) // RFC 9110 demands one with 401
+		if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
+			c.Header("WWW-Authenticate", `Bearer realm="the-eye"`) // RFC 9110 demands one with 401
+		}
+
 		a.sendProblem(c, a.limitFailures(c, err))
 		return
 	}
@@ -69,7 +75,7 @@ func carrierOf(r *http.Request) propagation.TextMapCarrier {
 // learn that, and a public key gives nothing else to read.
 func allowEveryOrigin(header http.Header, origin string) {
 	header.Set(allowOriginHeader, origin)
-	header.Set("Access-Control-Expose-Headers", "Retry-After, Date, X-Request-Id")
+	header.Set(exposeHeadersHeader, collectExposedHeaders)
 }
 
 // readMediaType reads Content-Type. That of a public key's requests does not have to say which of

@@ -126,6 +126,14 @@ func TestEveryAnswerToAPageIsReadable(t *testing.T) {
 	p2 := p.post(t, newEvent(t, newID()))
 	readable(p.origin, p2, http.StatusServiceUnavailable, "")
 	require.NotEmpty(t, p2.Header.Get("Retry-After"))
+
+	var unknown *apptest.Answer
+	require.Eventually(t, func() bool {
+		unknown = p.post(t, newEvent(t, newID()))
+		return strings.Contains(string(unknown.Body), "keys cannot be checked")
+	}, patience, 10*time.Millisecond)
+	readable(p.origin, unknown, http.StatusServiceUnavailable, "unavailable")
+	require.Empty(t, unknown.Header.Get("WWW-Authenticate"), "the key may be valid")
 }
 
 // An address may send ten seconds' worth at once, and then at the key's rate.

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	allowOriginHeader = "Access-Control-Allow-Origin"
+	allowOriginHeader   = "Access-Control-Allow-Origin"
+	exposeHeadersHeader = "Access-Control-Expose-Headers"
 	// exposedHeaders are those of responses that scripts of other origins can read. Date is
 	// included so that scripts can determine how wrong their clock is.
 	exposedHeaders = "Allow, Date, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
@@ -40,7 +41,7 @@ func (a *api) handleCORS(c *gin.Context) {
 		allowEveryOrigin(header, origin)
 	case allowed:
 		header.Set(allowOriginHeader, origin)
-		header.Set("Access-Control-Expose-Headers", exposedHeaders)
+		header.Set(exposeHeadersHeader, exposedHeaders)
 	}
 
 	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
@@ -107,5 +108,5 @@ func hideFromOtherOrigins(c *gin.Context, caller *access.Caller) {
 
 	header := c.Writer.Header()
 	header.Del(allowOriginHeader)
-	header.Del("Access-Control-Expose-Headers")
+	header.Del(exposeHeadersHeader)
 }

@@ -67,6 +67,9 @@ func (g *Guard) RenderProblem(status int, f *fault.Error) []byte {
 		fmt.Fprintf(&b, "%s: %s\r\n", header[0], header[1])
 	}
 
+	// The request may not have been read, so its origin is unknown. Every page may read that it
+	// was rejected: nothing here is about a key or an event.
+	fmt.Fprintf(&b, "%s: *\r\n%s: %s\r\n", allowOriginHeader, exposeHeadersHeader, collectExposedHeaders)
 	fmt.Fprintf(&b, "\r\n%s\n", body)
 	return b.Bytes()
 }

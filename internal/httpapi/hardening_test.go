@@ -133,6 +133,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Cleanup(func() { _ = response.Body.Close() })
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	require.Equal(t, "1", response.Header.Get("Retry-After"))
+	require.Equal(t, "*", response.Header.Get("Access-Control-Allow-Origin"), "a page can read it, and when to come back")
+	require.Contains(t, response.Header.Get("Access-Control-Expose-Headers"), "Retry-After")
 	require.True(t, response.Close)
 	require.Equal(t, http.StatusOK, exchange(t, held[0], get).status, "open connections stay open")
 
