@@ -65,10 +65,12 @@ func (f *FailureLimiter) RecordFailure(peer netip.Addr) (wait time.Duration, ok 
 // evictPeers removes some peers whose bucket is full, or any one if it finds none.
 func (f *FailureLimiter) evictPeers(now time.Time) {
 	looked := 0
+	found := false
 	for peer, full := range f.fullAt {
 		looked++
-		if full.Before(now) || looked == maxEvictionScan {
+		if full.Before(now) || looked == maxEvictionScan && !found {
 			delete(f.fullAt, peer)
+			found = true
 		}
 
 		if looked == maxEvictionScan {

@@ -78,10 +78,12 @@ func (l *PublicLimiter) DescribeLimit(caller *Caller, peer netip.Addr) (quota in
 // evictUsers removes some users whose bucket is full, or any one if it finds none.
 func (l *PublicLimiter) evictUsers(now time.Time) {
 	looked := 0
+	found := false
 	for user, b := range l.buckets {
 		looked++
-		if b.fullAt.Before(now) || looked == maxEvictionScan {
+		if b.fullAt.Before(now) || looked == maxEvictionScan && !found {
 			delete(l.buckets, user)
+			found = true
 		}
 
 		if looked == maxEvictionScan {

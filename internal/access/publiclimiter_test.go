@@ -112,3 +112,33 @@ func TestPublicLimiterCountsAnIPv6NetworkAsOnePeer(t *testing.T) {
 	require.False(t, send("192.0.2.1"), "the same address in another form")
 	require.True(t, send("192.0.2.2"))
 }
+
+// An address over its limit is not forgotten as long as there is another one that is not: new
+// addresses would otherwise be a way out of the limit.
+func TestPublicLimiterRemembersWhoIsOverTheLimit(t *testing.T) {
+	t.Parallel()
+	var c clock
+	limiter := access.NewPublicLimiter(c.now)
+	const remembered, over = 50_000, 5_000
+	web := publicCaller("web", 1)
+	for n := range over {
+		_, ok := limiter.Allow(web, peer(n), 1000)
+		require.True(t, ok)
+	}
+
+	for n := over; n < remembered; n++ {
+		_, ok := limiter.Allow(web, peer(n), 1)
+		require.True(t, ok)
+	}
+
+	c.pass(20 * time.Second) // those who sent one event have a full bucket again
+	for n := remembered; n < remembered+2000; n++ {
+		_, ok := limiter.Allow(web, peer(n), 1)
+		require.True(t, ok)
+	}
+
+	for n := range over {
+		_, ok := limiter.Allow(web, peer(n), 1)
+		require.False(t, ok, "address %d", n)
+	}
+}

@@ -51,6 +51,9 @@ type bodyReader struct {
 	// which are bounded by memory.
 	held   atomic.Int64
 	memory int64
+	// heldByPublic counts those of requests with a public key, which are bounded by half of
+	// memory: everybody can send them, and others must still be served.
+	heldByPublic atomic.Int64
 	// pace is how fast bodies have to arrive, by the clock now.
 	pace Pace
 	now  func() time.Time
@@ -61,18 +64,33 @@ type bodyReader struct {
 // reserveBody reserves memory for a body, if there is enough. The memory is released when the
 // request has been served.
 func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
-	if b.held.Add(n) > b.memory {
-		b.held.Add(-n)
+	const half = 2
+	x := requestStateOf(c)
+	held, heldByPublic := b.addHeld(x, n)
+	if held > b.memory || heldByPublic > b.memory/half {
+		b.addHeld(x, -n)
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
-
-	requestStateOf(c).bodyBytes += n
 
 	return nil
 }
 
 // releaseBody gives back the memory that a request reserved.
-func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
+func (b *bodyReader) releaseBody(c *gin.Context) {
+	x := requestStateOf(c)
+	b.addHeld(x, -x.bodyBytes)
+}
+
+// addHeld counts bytes of a request's body, and returns how many are held by all requests, and by
+// those with a public key if this is one.
+func (b *bodyReader) addHeld(x *requestState, n int64) (held, heldByPublic int64) {
+	x.bodyBytes += n
+	if x.usesPublicKey() {
+		heldByPublic = b.heldByPublic.Add(n)
+	}
+
+	return b.held.Add(n), heldByPublic
+}
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,4 +71,35 @@ func TestRateLimitCountsEvents(t *testing.T) {
 	wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
 	require.NoError(t, err)
 	require.Greater(t, wait, 100*time.Second, "500 events are a debt of 500 seconds, and one request would leave none")
+}
+
+// Everybody can send with a public key, and holds no more than half of the memory for bodies: who
+// has a secret key is served.
+func TestBodiesOfPublicKeysLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, map[string]string{
+		"limits.body_bytes": "4096", "limits.inflated_bytes": "4096", "limits.event_bytes": "4096", "ingest.group_bytes": "4096", "ingest.queue_bytes": "16384",
+	})
+	web := newTenant(t, s, `"allowed_origins":["`+shopOrigin+`"]`)
+	p := newPage(t, s, web.Name, "")
+	head := "POST /v1/collect?key=" + p.key + " HTTP/1.1\r\nHost: a\r\nOrigin: " + shopOrigin + "\r\nExpect: 100-continue\r\nContent-Length: 4096\r\n\r\n"
+	pages := []net.Conn{dial(t, s), dial(t, s)}
+	for _, conn := range pages {
+		_, err := io.WriteString(conn, head)
+		require.NoError(t, err)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		require.Contains(t, line, "100 Continue", "its body is being read")
+	}
+
+	requireProblem(t, p.post(t, newEvent(t, newID())), http.StatusServiceUnavailable, "overloaded")
+	for range 3 {
+		require.Equal(t, http.StatusCreated, web.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID())).Status)
+	}
+
+	for _, conn := range pages {
+		require.NoError(t, conn.Close())
+	}
+
+	require.Eventually(t, func() bool { return p.post(t, newEvent(t, newID())).Status == http.StatusCreated }, patience, 10*time.Millisecond)
 }

@@ -57,6 +57,9 @@ func requestStateOf(c *gin.Context) *requestState {
 	return x
 }
 
+// usesPublicKey reports whether the request was authorized with a public key.
+func (x *requestState) usesPublicKey() bool { return x.caller != nil && x.caller.Public }
+
 // Unwrap lets http.ResponseController reach the wrapped writer.
 func (x *requestState) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func sendScript() gin.HandlerFunc {
 		content := plain
 		tag := `"` + digest + `"`
 		header := c.Writer.Header()
-		if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+		if acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
 			content = packed
 			tag = `"` + digest + `-gzip"`
 			header.Set("Content-Encoding", "gzip")
@@ -39,6 +40,13 @@ func sendScript() gin.HandlerFunc {
 		header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(content))
 	}
+}
+
+// acceptsGzip reports whether Accept-Encoding names gzip, with a quality that does not exclude it.
+func acceptsGzip(header []string) bool {
+	return slices.ContainsFunc(parseAccept(strings.Join(header, ",")), func(r mediaRange) bool {
+		return (r.kind == "gzip" || r.kind == "x-gzip") && r.quality > 0
+	})
 }
 
 func compressScript(plain []byte) []byte {

@@ -37,9 +37,16 @@ func TestScriptIsServedToEveryPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(plain.Body), string(unpacked))
 
+	for accepted, coding := range map[string]string{"GZIP": "gzip", "br;q=1, gzip;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.000, br": "", "notgzip": ""} {
+		answer := client.Do(t, http.MethodGet, "/eye.js", "", "Accept-Encoding", accepted)
+		require.Equal(t, coding, answer.Header.Get("Content-Encoding"), accepted)
+	}
+
 	for _, answer := range []*apptest.Answer{plain, packed} {
 		again := client.Do(t, http.MethodGet, "/eye.js", "", "If-None-Match", answer.Header.Get("ETag"), "Accept-Encoding", answer.Header.Get("Content-Encoding"))
 		require.Equal(t, http.StatusNotModified, again.Status)
+		require.Equal(t, "Accept-Encoding", again.Header.Get("Vary"))
+		require.Equal(t, "*", again.Header.Get("Access-Control-Allow-Origin"))
 	}
 
 	head := client.Do(t, http.MethodHead, "/eye.js", "")
