@@ -86,7 +86,9 @@ export const init = (options: Options): Client => {
     },
     oneByOne(),
     false,
+    undefined,
     maxBytes,
+    (work, milliseconds) => setTimeout(work, milliseconds).unref(),
   )
   let closed: Promise<number> | undefined
   let late = 0
