@@ -81,7 +81,7 @@ func bundle(root string, options api.BuildOptions, files map[string][]byte) erro
 // meaning.
 func shortNames() (pattern string, names map[string]any) {
 	names = map[string]any{
-		"ahead": "a", "begin": "b", "bytes": "s", "event": "e", "pagehide": "p", "wait": "w",
+		"ahead": "a", "begin": "b", "bytes": "s", "event": "e", "flies": "m", "pagehide": "r", "sent": "n", "wait": "w",
 	}
 
 	return "^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$", names
@@ -104,7 +104,7 @@ func classic() api.BuildOptions {
 		EntryPointsAdvanced: []api.EntryPoint{{InputPath: "src/script.ts", OutputPath: "eye"}},
 		Format:              api.FormatIIFE,
 		Platform:            api.PlatformBrowser,
-		Target:              api.ES2020,
+		Target:              api.ES2021,
 		MinifySyntax:        true,
 		MinifyWhitespace:    true,
 		TsconfigRaw:         `{}`, // without "use strict", which changes nothing here
@@ -116,7 +116,7 @@ func classic() api.BuildOptions {
 func shorten(script []byte) ([]byte, error) {
 	var short bytes.Buffer
 
-	minifier := js.Minifier{Version: 2020}
+	minifier := js.Minifier{Version: 2021}
 
 	if err := minifier.Minify(minify.New(), &short, bytes.NewReader(script), nil); err != nil {
 		return nil, fmt.Errorf("shortening the script: %w", err)

@@ -48,6 +48,13 @@ func TestScript(t *testing.T) {
 		}
 	})
 
+	t.Run("a script that is there twice tracks each click once", func(t *testing.T) {
+		s := b.openStage(t)
+		var saw struct{}
+		s.play(t, "loadTwice", nil, &saw)
+		require.Len(t, named(s.stored(t), "shop", "bought"), 1)
+	})
+
 	for name, path := range map[string]string{"head": "/traced.html", "Server-Timing": "/timed/page.html"} {
 		t.Run("an event is in the trace of its page, by its "+name, func(t *testing.T) {
 			s := b.openStage(t)

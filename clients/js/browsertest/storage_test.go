@@ -48,6 +48,21 @@ func TestStorage(t *testing.T) {
 		require.Equal(t, 3, saw.Unsaved)
 	})
 
+	t.Run("a database of the site with the same name costs durability, and no event", func(t *testing.T) {
+		s := b.openStage(t)
+		var saw sight
+		s.play(t, "findForeignDatabase", nil, &saw)
+		requireWorks(t, s, saw)
+	})
+
+	t.Run("two applications on one origin send their own events, each with its key", func(t *testing.T) {
+		s := b.openStage(t)
+		var saw struct{ IDs []string }
+		keys := []string{s.key, b.keyOfAnother(t)}
+		s.play(t, "shareOrigin", map[string]any{"keys": keys, "queues": []string{"", "another"}}, &saw)
+		require.Equal(t, []string{siteApplication, anotherApplication}, s.applicationsOf(t, saw.IDs))
+	})
+
 	for _, without := range [][]string{{"indexedDB"}, {"locks"}, {"localStorage"}, {"indexedDB", "locks", "localStorage"}} {
 		t.Run("events are sent by a browser without "+strings.Join(without, " and "), func(t *testing.T) {
 			s := b.openStage(t)

@@ -73,6 +73,42 @@ func makePublicKey(t testing.TB, database *pgtest.Database, origins []string) st
 	return made.Text
 }
 
+// anotherApplication is a second application whose pages are of the same site.
+const anotherApplication = "another"
+
+// keyOfAnother makes the second application, and returns a public key of it.
+func (b *testbed) keyOfAnother(t *testing.T) string {
+	t.Helper()
+	origins, err := json.Marshal(b.site.origins())
+	require.NoError(t, err)
+	b.service.Do(t, http.MethodPost, "/v1/applications", `{"name": "`+anotherApplication+`", "allowed_origins": `+string(origins)+`}`)
+
+	answer := b.service.Do(t, http.MethodPost, "/v1/applications/"+anotherApplication+"/keys", `{"public": true}`)
+	var made access.CreatedKey
+	require.NoError(t, json.Unmarshal(answer.Body, &made))
+
+	require.Eventually(t, func() bool {
+		answer := b.service.Do(t, http.MethodPost, collectPath+"?key="+made.Text, "[]", "Origin", b.site.origins()[0])
+		return answer.Status != http.StatusUnauthorized && answer.Status != http.StatusForbidden
+	}, patience, step)
+
+	return made.Text
+}
+
+// applicationsOf returns the names of the applications that events were stored for, in the order of their times.
+func (s *stage) applicationsOf(t *testing.T, ids []string) []string {
+	t.Helper()
+	const statement = `
+		select a.name from event e join application a using (application_id)
+		where e.event_id = any($1::text[]::uuid[]) order by e."timestamp"`
+	rows, err := s.pool.Query(t.Context(), statement, ids)
+	require.NoError(t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+
+	return names
+}
+
 // revokedKey returns a public key of the site that the service refuses by now.
 func (b *testbed) revokedKey(t *testing.T) string {
 	t.Helper()

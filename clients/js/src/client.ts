@@ -1,9 +1,9 @@
-import { trackActions } from './clicks.js'
-import { browserStore, NAME } from './idb.js'
-import { trackPages } from './pages.js'
 import { createQueue } from './queue.js'
+import { trackPages } from './pages.js'
+import { browserStore, NAME } from './idb.js'
 import type { Consent, QueueOptions, Stats } from './queue.js'
 import { traceparent } from './trace.js'
+import { trackActions } from './clicks.js'
 
 export type Track = (category: string, name: string, data?: object) => string | undefined
 
@@ -22,6 +22,11 @@ export interface Options extends QueueOptions {
   consent?: Consent
   /** Take Global Privacy Control for 'denied', whatever consent says. Default true. */
   gpc?: boolean
+  /**
+   * The name of the queue and of its session. Whoever has the same one on an origin sends the events
+   * of all, with its own key: two applications need two. Default 'theeye'.
+   */
+  queue?: string
   /** Events kept until their verdict, at most. Default 1000. */
   maxQueue?: number
 }
@@ -42,14 +47,15 @@ export const init = (options: Options): Client => {
   const on = (name: 'pages' | 'clicks' | 'forms' | 'gpc') => options[name] + '' != 'false'
   const trace = traceparent()
   const url = options.url.replace(/\/?$/, '/v1/collect?key=' + options.key) + (trace ? '&traceparent=' + trace : '')
-
+  const queueName = options.queue || NAME
   const queue = createQueue(
     options,
-    browserStore,
+    browserStore(queueName),
     (body, keepalive) =>
       fetch(url, { method: 'POST', body, keepalive, credentials: 'omit', signal: AbortSignal.timeout?.(3e4) }),
-    (work) => (navigator.locks?.request(NAME, work).catch(work) as Promise<void>) || work(),
+    (work) => (navigator.locks?.request(queueName, work).catch(work) as Promise<void>) || work(),
     on('gpc') && (navigator as any).globalPrivacyControl,
+    queueName,
   )
   const { track, pagehide } = queue
 
@@ -58,9 +64,9 @@ export const init = (options: Options): Client => {
   if (on('clicks')) trackActions(track, 'click', '[data-eye]:not(form)')
   if (on('forms')) trackActions(track, 'submit', 'form[data-eye]')
 
-  addEventListener('online', queue.flush)
   addEventListener('pagehide', pagehide)
   addEventListener('visibilitychange', pagehide)
+  addEventListener('online', queue.flush)
 
   return queue
 }

@@ -34,7 +34,7 @@ export interface Row {
   /** Whether the store has the row, as far as this tab knows. */
   stored?: 1
   /** Whether a request that outlives the page carries the row. */
-  keepalive?: boolean | 0
+  flies?: boolean | 0
 }
 
 /** The first of the rows that fit into a body of limit bytes; at least one. */

@@ -86,10 +86,13 @@ export const init = (options: Options): Client => {
     },
     oneByOne(),
     false,
+    undefined,
     maxBytes,
+    (work, milliseconds) => setTimeout(work, milliseconds).unref(),
   )
   let closed: Promise<number> | undefined
   let late = 0
+  let missing = 0
 
   const drain = async (milliseconds: number) => {
     const deadline = Date.now() + milliseconds
@@ -115,6 +118,13 @@ export const init = (options: Options): Client => {
         return undefined
       }
 
+      // Without one the queue would make up a session, and all such events would be of one visitor.
+      if (!session) {
+        missing++
+
+        return undefined
+      }
+
       return queue.track(category, name, data, {
         session_id: session,
         timestamp: new Date(Date.now() - ahead).toISOString(),
@@ -128,6 +138,7 @@ export const init = (options: Options): Client => {
     stats() {
       const stats = { conflict: 0, ...queue.stats() }
       if (late) stats.dropped.closed = late
+      if (missing) stats.dropped.session = missing
 
       return stats
     },

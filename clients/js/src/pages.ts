@@ -9,7 +9,7 @@ export const trackPages = (track: Track) => {
 
   const view = (referrer: string) => {
     url = address()
-    track('page', 'view', { path: location.pathname, url, referrer })
+    track('page', 'view', { url, path: location.pathname, referrer })
   }
   const load = () => view(document.referrer)
   const move = () => {

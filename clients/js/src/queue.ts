@@ -51,6 +51,8 @@ const BUDGET = 6e4
  * @param send posts a body; with whether the request has to outlive the page.
  * @param alone runs what only one tab may do at a time.
  * @param denied whether consent is denied, whatever the page says.
+ * @param queueName of the database and of what localStorage has.
+ * @param later calls a function after some milliseconds, and returns what clearTimeout takes.
  */
 export const createQueue = (
   options: QueueOptions,
@@ -58,7 +60,9 @@ export const createQueue = (
   send: (body: string, keepalive: boolean) => Promise<Response>,
   alone: (work: () => Promise<void>) => Promise<void>,
   denied?: boolean,
+  queueName = NAME,
   maxBytes = 1e6,
+  later: (work: () => unknown, milliseconds: number) => unknown = setTimeout,
 ) => {
   let held: Row[] = [] // the rows that have no verdict, as far as this tab knows
   const stats = { stored: 0, duplicate: 0, rejected: 0, dropped: {} as Record<string, number> }
@@ -78,9 +82,9 @@ export const createQueue = (
 
   /** Changes the head as all tabs know it. */
   const remember = (edit: () => void) => {
-    safely(() => Object.assign(head, JSON.parse(localStorage[NAME])))
+    safely(() => Object.assign(head, JSON.parse(localStorage[queueName])))
     edit()
-    safely(() => (localStorage[NAME] = JSON.stringify(head)))
+    safely(() => (localStorage[queueName] = JSON.stringify(head)))
   }
 
   const change = (edit: (rows: Row[], writer?: Writer) => void) => {
@@ -122,9 +126,7 @@ export const createQueue = (
     again(1e3)
   }
 
-  const again = (milliseconds: number) => {
-    if (!timer) (timer = setTimeout(flush, Math.min(milliseconds, 1e9))).unref?.()
-  }
+  const again = (milliseconds: number) => (timer ||= later(flush, Math.min(milliseconds, 1e9)))
 
   const deliver = async (rows: Row[]) => {
     let size = 6700 // besides the events, so that no more than 9 requests fit
@@ -138,11 +140,11 @@ export const createQueue = (
     const sent = Date.now()
 
     flying += size
-    rows.map((row) => (row.keepalive = keepalive))
+    rows.map((row) => (row.flies = keepalive))
     const response = await send(JSON.stringify(rows.map((row) => row.event)), keepalive).catch(Response.error)
     const answer = (await response.json().catch(() => 0)) || {} // somebody else may answer, or nobody
-    rows.map((row) => (row.keepalive = 0))
     flying -= size
+    rows.map((row) => (row.flies = 0))
 
     const { status, headers } = response
     const date = Date.parse(headers.get('date')!)
@@ -187,15 +189,14 @@ export const createQueue = (
 
   const drain = async () => {
     next = await 0
-    clearTimeout(timer)
-    timer = 0
+    timer = clearTimeout(timer)
 
     while (consent == 'granted') {
       await sync()
 
       const wait = Math.max(resume, head.wait) - Date.now()
       // A clock that was put back since the last request has nothing to wait for.
-      if (wait > 0 && Date.now() >= head.sent!) return again(wait)
+      if (wait > 0 && head.sent! <= Date.now()) return again(wait)
 
       const rows = cut(held, limit)
       if (!rows[0]) return
@@ -245,22 +246,18 @@ export const createQueue = (
         held = []
         delete head.session
         safely(() => {
-          delete localStorage[NAME]
-          indexedDB.deleteDatabase(NAME)
+          delete localStorage[queueName]
+          indexedDB.deleteDatabase(queueName)
         })
       }
     },
 
-    flush() {
-      resume = 0
-
-      return flush()
-    },
+    flush: () => ((resume = 0), flush()),
 
     /** Sends what has no verdict while the page may end: at once, from memory. */
     pagehide() {
       const rows = cut(
-        held.filter((row) => !row.keepalive),
+        held.filter((row) => !row.flies),
         BUDGET - flying,
       )
       if (consent == 'granted' && rows[0] && head.wait < Date.now()) deliver(rows)

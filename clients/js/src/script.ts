@@ -3,7 +3,9 @@ import type { Options } from './client.js'
 
 const { src, dataset } = document.currentScript as HTMLScriptElement
 
-;(window as any).theeye = {
-  init,
-  ...(dataset.key && init({ url: new URL('.', src).href, ...dataset } as unknown as Options)),
-}
+// A tag that is there twice, or that is run again with the body of the next page, starts one client.
+if (!(window as any).theeye?.init)
+  (window as any).theeye = {
+    init,
+    ...(dataset.key && init({ url: new URL('.', src) + '', ...dataset } as unknown as Options)),
+  }

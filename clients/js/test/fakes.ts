@@ -81,7 +81,9 @@ export const start = (options: QueueOptions & { maxBytes?: number } = {}, store 
     },
     (work) => (last = last.then(work)),
     false,
+    undefined,
     options.maxBytes,
+    (work, milliseconds) => setTimeout(work, milliseconds).unref(), // no test waits for it
   )
   queue.consent('pending')
 

@@ -224,3 +224,16 @@ test('an event of which only the service knows the fate is sent again as it was'
   assert.equal(second.stats().duplicate, 1)
   assert.equal(service.stored.size, 1)
 })
+
+test('an event without a session is refused and counted, and not of the session of others', async (t) => {
+  const service = await serve(t)
+  const client = init({ url: service.url, key: 'eye_key' })
+
+  // What a browser without consent sends.
+  for (const session of [undefined, null, '']) assert.equal(client.track(session as any, 'order', 'paid'), undefined)
+  client.track(SESSION, 'order', 'paid')
+
+  assert.equal(await client.close(), 0)
+  assert.deepEqual(client.stats().dropped, { session: 3 })
+  assert.deepEqual([...service.stored.values()].map(({ event }) => event.session_id), [SESSION])
+})

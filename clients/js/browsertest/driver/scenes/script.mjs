@@ -29,6 +29,27 @@ export async function loadClassicScript(stage, { integrity }) {
   return { loaded, ids }
 }
 
+// A page that has the tag twice, as when a tag manager adds it too.
+export async function loadTwice(stage) {
+  const query = new URLSearchParams({ eye: stage.given.eye, key: stage.given.key })
+  const page = await stage.openPage(await stage.openContext(), `/classic.html?${query}`)
+  await until('the script', () => page.evaluate(() => window.loaded))
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const again = document.createElement('script')
+        const first = document.querySelector('script[data-key]')
+        Object.assign(again, { src: first.src, onload: resolve })
+        Object.assign(again.dataset, first.dataset)
+        document.head.append(again)
+      }),
+  )
+  await page.click('[data-eye]')
+  await page.evaluate(() => window.theeye.flush())
+  await until('an empty queue', async () => page.evaluate(() => window.theeye.stats().queued === 0))
+  return {}
+}
+
 // A page that was served in a trace, which it names in its head or its answer.
 export async function followTrace(stage, { path }) {
   const page = await stage.openPage(await stage.openContext(), path)
