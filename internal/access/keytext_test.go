@@ -49,6 +49,26 @@ func TestKeyRoundTrip(t *testing.T) {
 	}
 }
 
+// A secret key whose beginning and checksum were replaced is not the public key of the same secret.
+func TestTheKindOfAKeyIsPartOfWhatIsHashed(t *testing.T) {
+	t.Parallel()
+	secret, _, secretHash, err := access.NewKey(chaos(), false)
+	require.NoError(t, err)
+	public, _, publicHash, err := access.NewKey(chaos(), true)
+	require.NoError(t, err)
+	require.Equal(t, secret[4:49], public[4:49], "the same id and the same secret")
+	require.NotEqual(t, secretHash, publicHash)
+	require.NotEqual(t, secret[49:], public[49:])
+	for text, want := range map[string][32]byte{secret: secretHash, public: publicHash} {
+		_, hash, ok := access.ParseKey(text)
+		require.True(t, ok)
+		require.Equal(t, want, hash)
+	}
+
+	require.True(t, access.IsPublicKey(public))
+	require.False(t, access.IsPublicKey(secret))
+}
+
 func TestOldKeyIsStillRead(t *testing.T) {
 	t.Parallel()
 	id, hash, ok := access.ParseKey(oldKey)

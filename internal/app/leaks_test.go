@@ -129,6 +129,11 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 		note(client.Try(t.Context(), http.MethodPost, "/v1/validate", []byte(body)))
 	}
 
+	for _, key := range []string{canary + "key", "eyp_" + canary, client.Key, client.Key + "&" + canary + "=1", "&" + canary, "a;" + canary} {
+		note(client.Try(t.Context(), http.MethodPost, "/v1/collect?key="+key, []byte(good), "Origin", "https://"+canary+"origin"))
+		note(client.Try(t.Context(), http.MethodPost, "/v1/collect?traceparent="+canary+"&key="+key, []byte(good)))
+	}
+
 	for _, path := range []string{
 		"/v1/" + canary + "path", "/v1/events/" + canary + "id", "/v1/events/" + session, "/" + canary + "%0a%1b%5b31m",
 		"/v1/events?name=" + canary + "query", "/v1/events?cursor=" + canary + "cursor", "/v1/events?from=" + canary + "from", "/v1/events?limit=" + canary,

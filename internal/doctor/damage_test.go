@@ -273,8 +273,16 @@ func TestPublicKeysThatCannotBeUsed(t *testing.T) {
 	requireFound(t, p.examine(t), "access.public_types", doctor.Warning, "ABCDEFGHIJKL of shop")
 	p.exec(t, `update application set allowed_origins = '{https://shop.example}'`)
 	requireFound(t, p.examine(t), "access.public_origins", doctor.OK, "1 public keys")
-	p.exec(t, `update application set disabled = true`)
-	requireFound(t, p.examine(t), "access.public_types", doctor.OK, "no public key")
+	for use, end := range map[string]string{
+		"update application set disabled = false":                           "update application set disabled = true",
+		"update api_key set revoked_at = null":                              "update api_key set revoked_at = now()",
+		"update api_key set expires_at = clock_timestamp() + interval '1h'": "update api_key set expires_at = clock_timestamp()",
+	} {
+		p.exec(t, end)
+		requireFound(t, p.examine(t), "access.public_types", doctor.OK, "no public key")
+		p.exec(t, use)
+		requireFound(t, p.examine(t), "access.public_types", doctor.Warning, "ABCDEFGHIJKL of shop")
+	}
 }
 
 func TestTransactionsAndLocksThatHold(t *testing.T) {
