@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -58,6 +60,18 @@ func (a *api) authenticatePublicKey(c *gin.Context) (*access.Caller, error) {
 	}
 
 	return a.KeyCache.Authenticate(key)
+}
+
+// extractTrace reads the trace context of a request. Everybody can send to collectPath, so no
+// request to it decides that spans are recorded: its trace id is stored with its events, and no more.
+func (a *api) extractTrace(ctx context.Context, r *http.Request) context.Context {
+	ctx = a.Propagator.Extract(ctx, carrierOf(r))
+	if r.URL.Path != collectPath {
+		return ctx
+	}
+
+	parent := trace.SpanContextFromContext(ctx)
+	return trace.ContextWithRemoteSpanContext(ctx, parent.WithTraceFlags(parent.TraceFlags().WithSampled(false)))
 }
 
 // carrierOf returns where the request carries its trace context: its headers, or on collectPath

@@ -116,6 +116,13 @@ func TestEveryAnswerToAPageIsReadable(t *testing.T) {
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")
 	readable(p.origin, preflight, http.StatusNoContent, "")
 	require.Contains(t, preflight.Header.Get("Access-Control-Allow-Headers"), "Content-Type")
+	preflight = p.client.Do(t, http.MethodOptions, "/v1/collect?key="+p.key, "", "Origin", elsewhere.origin, "Access-Control-Request-Method", "POST")
+	readable(elsewhere.origin, preflight, http.StatusNoContent, "")
+	require.Contains(t, preflight.Header.Get("Access-Control-Allow-Methods"), "POST", "the request itself says that the origin is not allowed")
+
+	twice := exchange(t, dial(t, s), "POST /v1/collect?key="+p.key+" HTTP/1.1\r\nHost: a\r\nOrigin: "+p.origin+"\r\nContent-Type: text/plain\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\n{}")
+	require.Equal(t, http.StatusBadRequest, twice.status)
+	require.Equal(t, p.origin, twice.header.Get("Access-Control-Allow-Origin"))
 
 	for range 5 { // as many failures as a minute may have, with those above
 		revoked.post(t, "{}")
@@ -190,6 +197,23 @@ func TestPublicKeyDoesNotTellWhatOthersStored(t *testing.T) {
 	require.Len(t, at[[]any](t, listed, "errors"), 3, "operators see each of them")
 }
 
+// The limit of the application holds for pages and servers together.
+func TestPublicKeySharesTheRateLimitOfItsApplication(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	web := newTenant(t, s, `"rate_limit":1,"allowed_origins":["`+shopOrigin+`"]`)
+	p := newPage(t, s, web.Name, "")
+	events := make([]string, 300) // leaves a debt of minutes
+	for i := range events {
+		events[i] = newEvent(t, newID())
+	}
+
+	require.Equal(t, http.StatusCreated, web.Ingest.Do(t, http.MethodPost, "/v1/events", batchOf(events...)).Status)
+	limited := p.post(t, newEvent(t, newID()))
+	requireProblem(t, limited, http.StatusTooManyRequests, "rate_limited")
+	require.Equal(t, `"events";q=1;w=1`, limited.Header.Get("RateLimit-Policy"))
+}
+
 func TestAnyOriginIsForAppsWithoutOne(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -237,6 +261,11 @@ func TestTraceContextIsAParameter(t *testing.T) {
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	id := at[string](t, answer.JSON(t), "event_id")
 	require.Equal(t, traceID, mustGet(t, web.Read, "/v1/events/"+id+"/trace")["trace_id"])
+
+	const other = "0af7651916cd43dd8448eb211c80319c"
+	answer = p.post(t, newEvent(t, newID()), "Traceparent", "00-"+other+"-00f067aa0ba902b7-01")
+	id = at[string](t, answer.JSON(t), "event_id")
+	require.Equal(t, other, mustGet(t, web.Read, "/v1/events/"+id+"/trace")["trace_id"], "apps may send the header")
 }
 
 func TestPublicKeySpecIsChecked(t *testing.T) {

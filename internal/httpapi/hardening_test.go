@@ -37,6 +37,7 @@ func dial(t testing.TB, s *apptest.Service) net.Conn {
 type reply struct {
 	status, major int
 	close         bool
+	header        http.Header
 }
 
 // exchange writes a request unchanged and reads the response.
@@ -47,7 +48,7 @@ func exchange(t testing.TB, conn net.Conn, request string) reply {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return reply{response.StatusCode, response.ProtoMajor, response.Close}
+	return reply{response.StatusCode, response.ProtoMajor, response.Close, response.Header}
 }
 
 // TestHeadersOfEveryAnswer checks the headers of responses and of problems.

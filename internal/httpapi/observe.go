@@ -21,7 +21,7 @@ import (
 func (a *api) startTrace(c *gin.Context, x *requestState, begin time.Time) {
 	ctx := c.Request.Context()
 	if a.Propagator != nil && a.carriesTrace(c.Request) {
-		ctx = a.Propagator.Extract(ctx, carrierOf(c.Request))
+		ctx = a.extractTrace(ctx, c.Request)
 	}
 
 	if a.Tracer == nil {
