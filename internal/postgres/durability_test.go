@@ -72,12 +72,13 @@ func (a *awaited) findStandby(t *testing.T) {
 	a.set(t, "synchronous_standby_names", "")
 }
 
-// waiting returns the process that waits for a standby.
+// waiting returns the process that waits for a standby; those that loseStandby gave up may not
+// have ended.
 func (a *awaited) waiting(t *testing.T) (pid int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		err := a.admin.QueryRow(context.Background(),
-			"select coalesce(max(pid), 0) from pg_stat_activity where wait_event = 'SyncRep' and datname = current_database()").Scan(&pid)
+			"select coalesce(max(pid), 0) from pg_stat_activity where wait_event = 'SyncRep' and datname = current_database() and query not like '%(true, ''test''%'").Scan(&pid)
 		require.NoError(t, err)
 		return pid != 0
 	}, 10*time.Second, time.Millisecond)
