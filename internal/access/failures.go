@@ -22,8 +22,6 @@ const (
 	failureWindow = time.Minute
 	// maxPeers bounds the memory to about a megabyte.
 	maxPeers = 10_000
-	// maxEvictionScan bounds the search for peers to evict.
-	maxEvictionScan = 16
 )
 
 // NewFailureLimiter makes a limiter; zero means no limit.
@@ -55,26 +53,9 @@ func (f *FailureLimiter) RecordFailure(peer netip.Addr) (wait time.Duration, ok 
 	}
 
 	if !known && len(f.fullAt) >= maxPeers {
-		f.evictPeers(now)
+		evictPeers(f.fullAt, func(full time.Time) bool { return full.Before(now) })
 	}
 
 	f.fullAt[address] = full.Add(price)
 	return 0, true
-}
-
-// evictPeers removes some peers whose bucket is full, or any one if it finds none.
-func (f *FailureLimiter) evictPeers(now time.Time) {
-	looked := 0
-	found := false
-	for peer, full := range f.fullAt {
-		looked++
-		if full.Before(now) || looked == maxEvictionScan && !found {
-			delete(f.fullAt, peer)
-			found = true
-		}
-
-		if looked == maxEvictionScan {
-			return
-		}
-	}
 }

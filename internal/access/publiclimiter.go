@@ -52,7 +52,7 @@ func (l *PublicLimiter) Allow(caller *Caller, peer netip.Addr, n int) (wait time
 	b := l.buckets[user]
 	if b == nil {
 		if len(l.buckets) >= maxPublicUsers {
-			l.evictUsers(now)
+			evictPeers(l.buckets, func(b *bucket) bool { return b.fullAt.Before(now) })
 		}
 
 		b = &bucket{rate: rate, fullAt: now}
@@ -73,21 +73,4 @@ func (l *PublicLimiter) DescribeLimit(caller *Caller, peer netip.Addr) (quota in
 
 	remaining = l.buckets[user].remainingEvents(now, rate, publicBurst)
 	return rate * int(publicBurst/time.Second), publicBurst, remaining
-}
-
-// evictUsers removes some users whose bucket is full, or any one if it finds none.
-func (l *PublicLimiter) evictUsers(now time.Time) {
-	looked := 0
-	found := false
-	for user, b := range l.buckets {
-		looked++
-		if b.fullAt.Before(now) || looked == maxEvictionScan && !found {
-			delete(l.buckets, user)
-			found = true
-		}
-
-		if looked == maxEvictionScan {
-			return
-		}
-	}
 }
