@@ -2,9 +2,6 @@ package main_test
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,25 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/client"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
-
-// freeAddress returns an address below the ephemeral ports, which no other process gets while
-// the service is down.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	const from, to, tries = 10_000, 30_000, 100
-	var listen net.ListenConfig
-	for range tries {
-		l, err := listen.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", from+rand.IntN(to-from)))
-		if err == nil {
-			require.NoError(t, l.Close()) // it was opened only to find a port
-			return l.Addr().String()
-		}
-	}
-
-	require.FailNow(t, "no port is free")
-	return ""
-}
 
 // The service is killed and stays down, while an application continues. Every event that the
 // Buffer took is stored once it is back, in the order in which it was taken.
@@ -43,7 +23,7 @@ func TestTheServiceIsAway(t *testing.T) {
 		path := buildService(t)
 		database := pgtest.New(t)
 		key := makeKey(t, path, database)
-		address, ops := freeAddress(t), freeAddress(t)
+		address, ops := program.FreeAddress(t), program.FreeAddress(t)
 		service := serve(t, path, address, ops, database)
 
 		failures, verdicts := &atomic.Int64{}, &atomic.Int64{}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
 // The budget within which requests are answered, and the time that a busy machine may add,
@@ -54,7 +54,7 @@ type crashRig struct {
 
 func newSite(t *testing.T) *crashRig {
 	t.Helper()
-	s := &crashRig{database: pgtest.NewDedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
+	s := &crashRig{database: pgtest.NewDedicated(t), oracle: apptest.NewOracle(), address: program.FreeAddress(t), ops: program.FreeAddress(t)}
 	for range 20 {
 		s.sessions = append(s.sessions, uuid.New())
 	}
@@ -67,24 +67,6 @@ func newSite(t *testing.T) *crashRig {
 	s.client = apptest.NewClient("http://"+s.address, strings.TrimSpace(key))
 	t.Cleanup(s.client.HTTP.CloseIdleConnections)
 	return s
-}
-
-// freeAddress returns an address below the ephemeral ports. A client that keeps connecting to
-// an ephemeral port without a listener can end up connected to itself, and the port is taken.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	const from, to, tries = 10_000, 30_000, 100
-	var listen net.ListenConfig
-	for range tries {
-		l, err := listen.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", from+rand.IntN(to-from)))
-		if err == nil {
-			require.NoError(t, l.Close()) // it was opened only to find a port
-			return l.Addr().String()
-		}
-	}
-
-	require.FailNow(t, "no port is free")
-	return ""
 }
 
 // serve starts the program on the site's database and address.

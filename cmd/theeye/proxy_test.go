@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
 // ingress forwards requests to services in turn, over connections that it keeps open, like a
@@ -113,7 +114,7 @@ func (g *ingress) await(t *testing.T, n int, ready bool) {
 //nolint:paralleltest // it needs the machine for itself
 func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 	s := newSite(t)
-	addresses := [][2]string{{s.address, s.ops}, {freeAddress(t), freeAddress(t)}}
+	addresses := [][2]string{{s.address, s.ops}, {program.FreeAddress(t), program.FreeAddress(t)}}
 	serve := func(n int) *running {
 		r := start(t, []string{"THEEYE_DATABASE_URL=" + s.database.DSN(), "THEEYE_DRAIN_DELAY=1s"},
 			"serve", "--http-listen", addresses[n][0], "--ops-listen", addresses[n][1])

@@ -5,13 +5,10 @@ package browsertest_test
 import (
 	"context"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
 // process is the service as a process, with an address that it keeps when it is killed and started
@@ -37,7 +35,7 @@ type process struct {
 // startProcess builds the program, and starts it on a database until the test ends.
 func startProcess(t testing.TB, database *pgtest.Database) *process {
 	t.Helper()
-	p := &process{t: t, program: filepath.Join(t.TempDir(), "theeye"), dsn: database.DSN(), address: freeAddress(t), ops: freeAddress(t)}
+	p := &process{t: t, program: filepath.Join(t.TempDir(), "theeye"), dsn: database.DSN(), address: program.FreeAddress(t), ops: program.FreeAddress(t)}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", p.program, "../../../cmd/theeye")
 	text, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", text)
@@ -51,26 +49,6 @@ func startProcess(t testing.TB, database *pgtest.Database) *process {
 	require.NoError(t, p.start(t.Context()))
 
 	return p
-}
-
-// freeAddress returns a free address below the ephemeral ports, so that no other program takes it while
-// the service is dead.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	const from, to, tries = 10_000, 30_000, 100
-
-	var listen net.ListenConfig
-	for range tries {
-		listener, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(from+rand.IntN(to-from)))
-		if err == nil {
-			require.NoError(t, listener.Close())
-			return listener.Addr().String()
-		}
-	}
-
-	require.FailNow(t, "no port is free")
-
-	return ""
 }
 
 func (p *process) url() string { return "http://" + p.address }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
 // The pages and the backend of the example feed one session, in the order in which things
@@ -45,8 +47,8 @@ func TestShop(t *testing.T) {
 // startShop builds and starts the example until the test ends, and returns its address.
 func (s *stage) startShop(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "shop")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../../examples/shop", "-o", program, ".")
+	path := filepath.Join(t.TempDir(), "shop")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../../examples/shop", "-o", path, ".")
 	text, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", text)
 
@@ -54,8 +56,8 @@ func (s *stage) startShop(t *testing.T) string {
 	var public struct{ Key string }
 	require.NoError(t, json.Unmarshal(answer.Body, &public), "%s", answer.Body)
 
-	address := freeAddress(t)
-	command := exec.CommandContext(context.Background(), program)
+	address := program.FreeAddress(t)
+	command := exec.CommandContext(context.Background(), path)
 	command.Env = []string{
 		"THEEYE_URL=" + s.service.URL, "THEEYE_INGEST_KEY=" + s.service.Ingest, "THEEYE_PUBLIC_KEY=" + public.Key,
 		"SHOP_LISTEN=" + address, "SHOP_SPOOL=" + t.TempDir(),
